@@ -1,0 +1,1 @@
+"""What users write: frozen pydantic models and the places of every key and value."""

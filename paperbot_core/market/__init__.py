@@ -1,0 +1,1 @@
+"""Stored markets: candle files in, checked arrays out; time ranges, alignment, replay."""

@@ -42,7 +42,7 @@ demo: $(STAMP)
 lint: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m mypy $(SOURCES)
-	$(VENV)/bin/lint-imports --no-timing
+	$(VENV)/bin/lint-imports --no-logo
 
 test: lint
 	$(PY) -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_ARGS)
@@ -62,6 +62,6 @@ bench: $(STAMP)
 	PEERS="$(PEERS)" $(PY) -m bench
 
 clean:
-	rm -rf $(VENV) build dist state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist state/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf *.egg-info plugins/*/*.egg-info plugins/*/build bench/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

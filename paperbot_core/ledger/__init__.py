@@ -1,0 +1,1 @@
+"""The journal is the truth: events in one SQLite file an account, everything else is rebuilt."""

@@ -1,0 +1,113 @@
+"""Decimal arithmetic of one slot from flat to flat; knows nothing of storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+
+from paperbot_core.domain.events import Action, FillBooked
+from paperbot_core.domain.words import Side
+
+#: Sums and products of amounts are exact in it; independent of the thread's own context.
+EXACT = Context(prec=200)
+#: Averages are divisions and cannot be exact: 18 significant digits, half to even.
+_AVERAGE = Context(prec=18)
+#: What may be left of a closed position, as a share of what was entered: with the lot grid off,
+#: quantities are floats and their parts do not add up to the last bit.
+_DUST = Decimal("1e-9")
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One strategy's position on one instrument. Values are quantity x price in quote currency.
+
+    `fees` counts every fee at its quote value; `cash_fees` those that were not taken from the
+    bought quantity itself, so that nothing is charged twice.
+    """
+
+    strategy: str
+    symbol: str
+    side: Side
+    entry_ts: int
+    quantity: Decimal = ZERO
+    entry_quantity: Decimal = ZERO
+    entry_value: Decimal = ZERO
+    exit_quantity: Decimal = ZERO
+    exit_value: Decimal = ZERO
+    fees: Decimal = ZERO
+    cash_fees: Decimal = ZERO
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Return the quantity-weighted entry price."""
+        return average(self.entry_value, self.entry_quantity)
+
+    @property
+    def exit_price(self) -> Decimal:
+        """Return the quantity-weighted exit price; 0 while nothing was closed."""
+        return average(self.exit_value, self.exit_quantity)
+
+    @property
+    def pnl(self) -> Decimal:
+        """Return exits minus entries (mirrored for shorts), net of fees."""
+        gross = EXACT.multiply(int(self.side), EXACT.subtract(self.exit_value, self.entry_value))
+        return EXACT.subtract(gross, self.cash_fees)
+
+
+def average(value: Decimal, quantity: Decimal) -> Decimal:
+    """Return value / quantity to 18 significant digits, 0 for no quantity."""
+    return _AVERAGE.divide(value, quantity) if quantity else ZERO
+
+
+def book(slot: Slot | None, fill: FillBooked) -> Slot:
+    """Return the slot after one fill.
+
+    Raises:
+        ValueError: an amount is not positive, or the fill does not fit the position: it reduces
+            more than there is, opens the other side, or says flat where it is not (and vice versa).
+    """
+    if fill.quantity <= 0 or fill.price <= 0:
+        raise ValueError(f"fill {fill.fill_id} has a quantity or price that is not positive")
+    now = slot or Slot(fill.strategy, fill.symbol, fill.side, fill.bar_ts)
+    if now.side is not fill.side:
+        raise ValueError(f"fill {fill.fill_id} is on the other side of the open position")
+    value = EXACT.multiply(fill.quantity, fill.price)
+    opens = (fill.action is Action.BUY) == (fill.side is Side.LONG)
+    in_base = fill.fee_asset == "base"
+    fees = EXACT.add(now.fees, fill.fee_quote)
+    cash_fees = now.cash_fees if in_base else EXACT.add(now.cash_fees, fill.fee_quote)
+    if opens:
+        received = EXACT.subtract(fill.quantity, fill.fee if in_base else ZERO)
+        after = replace(
+            now,
+            quantity=EXACT.add(now.quantity, received),
+            entry_quantity=EXACT.add(now.entry_quantity, fill.quantity),
+            entry_value=EXACT.add(now.entry_value, value),
+            fees=fees,
+            cash_fees=cash_fees,
+        )
+    else:
+        after = replace(
+            now,
+            quantity=EXACT.subtract(now.quantity, fill.quantity),
+            exit_quantity=EXACT.add(now.exit_quantity, fill.quantity),
+            exit_value=EXACT.add(now.exit_value, value),
+            fees=fees,
+            cash_fees=cash_fees,
+        )
+    _check(after, fill, opens)
+    return after
+
+
+def _check(after: Slot, fill: FillBooked, opens: bool) -> None:
+    dust = EXACT.multiply(after.entry_quantity, _DUST)
+    if after.quantity < -dust:
+        raise ValueError(f"fill {fill.fill_id} closes more than is open")
+    if opens and fill.flat:
+        raise ValueError(f"fill {fill.fill_id} opens a position and says that it is flat")
+    if fill.flat and after.quantity > dust:
+        raise ValueError(f"fill {fill.fill_id} says flat, {after.quantity} is left")
+    if not fill.flat and after.quantity <= dust:
+        raise ValueError(f"fill {fill.fill_id} leaves nothing open and does not say flat")

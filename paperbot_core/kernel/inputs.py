@@ -1,0 +1,45 @@
+"""What a run over a history reads: decision times, bars by instrument, signals by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """The arrays of one run: n steps, m instruments, s slots.
+
+    `times` (n,) int64 decision times in ms. `bars` are five arrays (m, rows): open, high, low,
+    close, volume. `bar_rows` (m, n) and `slot_rows` (s, n) int32 give the row that closes at a
+    step, or `-r - 1` while row r is still forming; both are empty (0, 0) where every row number is
+    the step number. `bits` (s, rows) uint32; `values` (k, rows) float64 holds the signal columns,
+    `columns` (s, 5) their numbers or -1, `constants` (s, 5) the values used for -1.
+    """
+
+    times: NDArray[np.int64]
+    bars: tuple[Floats, Floats, Floats, Floats, Floats]
+    bar_rows: NDArray[np.int32]
+    slot_rows: NDArray[np.int32]
+    bits: NDArray[np.uint32]
+    columns: NDArray[np.int64]
+    constants: Floats
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """What a run wrote: equity by step, the tapes as structured arrays, and the last records."""
+
+    equity: Floats
+    legs: NDArray[Any]
+    trades: NDArray[Any]
+    refused: NDArray[np.int64]
+    shrunk: NDArray[np.int64]
+    account: dict[str, Any]
+    slots: list[dict[str, Any]]

@@ -1,0 +1,59 @@
+"""Value the account at the closes of this step and latch the daily stop and the drawdown halt."""
+
+from __future__ import annotations
+
+from paperbot_core.features.compiling import jitable
+from paperbot_core.kernel.records import Account, Limits, Table
+from paperbot_core.kernel.words import DAY_MS, HALT_DRAWDOWN
+
+
+@jitable
+def value(a: Account, markets: Table, specs: Table, slots: Table) -> None:
+    """Set `equity` (cash plus positions and dust at the last closes) and `gross`."""
+    equity = a.cash
+    gross = 0.0
+    for s in range(len(slots)):
+        qty = slots[s].qty
+        if qty != 0.0:
+            worth = qty * markets[specs[s].market].last
+            equity += worth
+            gross += abs(worth)
+    for j in range(len(markets)):
+        if markets[j].dust != 0.0:
+            equity += markets[j].dust * markets[j].last
+    a.equity = equity
+    a.gross = gross
+
+
+@jitable
+def judge_day(now: int, a: Account, p: Limits) -> None:
+    """Compare with the day's anchor, then move the anchor if this mark begins a new day.
+
+    A close on 00:00 UTC is still judged against the old anchor. A trip lasts until the first
+    00:00 UTC after it; the mark that ends it is not a second trip of the same day.
+    """
+    day = now // DAY_MS
+    midnight = now % DAY_MS == 0
+    if day == a.anchor_day or midnight:
+        lost = a.anchor - a.equity
+        if now > a.reduce_until and not lost < p.daily_stop * a.anchor:
+            a.reduce_until = (day + 1) * DAY_MS
+            a.trips += 1
+    if day != a.anchor_day:
+        a.anchor = a.equity
+        a.anchor_day = day
+
+
+@jitable
+def mark(now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table) -> None:
+    """Value, latch, and keep the running sums of exposure; `now` is the decision time."""
+    value(a, markets, specs, slots)
+    judge_day(now, a, p)
+    if a.equity > a.peak:
+        a.peak = a.equity
+    if a.halt == 0 and not (a.peak - a.equity) < p.max_drawdown * a.peak:
+        a.halt = HALT_DRAWDOWN
+        a.halted_ts = now
+    if a.equity > 0.0:
+        a.exposure_sum += a.gross / a.equity
+    a.marks += 1

@@ -1,0 +1,56 @@
+"""Small integers of the kernel; numba folds module-level integers, it does not know enums."""
+
+from __future__ import annotations
+
+from paperbot_core.domain.words import ExitReason, Rule
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+NEVER = 9_000_000_000_000_000
+
+# Orders of a slot.
+ORDER_NONE, ORDER_MARKET, ORDER_LIMIT = 0, 1, 2
+# Kinds of a leg.
+LEG_ENTRY, LEG_ADD, LEG_EXIT, LEG_RELEASED = 1, 2, 3, 4
+# Answers of a rule.
+NOT_ASKED, PASSED, SHRUNK, REFUSED = 0, 1, 2, 3
+# Why an account is halted.
+HALT_DRAWDOWN, HALT_MANUAL = 1, 2
+# Signal bits.
+ENTRY_BITS, EXIT_BITS = 0xFFFF, 0xFFFF0000
+RULE_MASK = 0xFF
+
+EXIT_SIGNAL = int(ExitReason.SIGNAL)
+EXIT_STOP = int(ExitReason.STOP)
+EXIT_TRAIL = int(ExitReason.TRAIL)
+EXIT_BREAKEVEN = int(ExitReason.BREAKEVEN)
+EXIT_TARGET = int(ExitReason.TARGET)
+EXIT_TIME = int(ExitReason.TIME)
+
+RULES = len(Rule)
+NONE = int(Rule.NONE)
+NOT_FINITE = int(Rule.NOT_FINITE)
+MANUAL_HALT = int(Rule.MANUAL_HALT)
+MAX_DRAWDOWN_PCT = int(Rule.MAX_DRAWDOWN_PCT)
+DAILY_STOP_LOSS_PCT = int(Rule.DAILY_STOP_LOSS_PCT)
+SHORT_NOT_ALLOWED = int(Rule.SHORT_NOT_ALLOWED)
+OPPOSITE_SLOT_OPEN = int(Rule.OPPOSITE_SLOT_OPEN)
+MAX_OPEN_POSITIONS = int(Rule.MAX_OPEN_POSITIONS)
+MAX_TRADES_PER_DAY = int(Rule.MAX_TRADES_PER_DAY)
+MAX_TRADES_PER_HOUR = int(Rule.MAX_TRADES_PER_HOUR)
+COOLDOWN_AFTER_LOSS_MIN = int(Rule.COOLDOWN_AFTER_LOSS_MIN)
+MAX_POSITION_SIZE_PCT = int(Rule.MAX_POSITION_SIZE_PCT)
+POSITION_CAP = int(Rule.POSITION_CAP)
+MAX_GROSS_PCT = int(Rule.MAX_GROSS_PCT)
+MAX_NET_PCT = int(Rule.MAX_NET_PCT)
+MAX_CLUSTER_PCT = int(Rule.MAX_CLUSTER_PCT)
+MAX_TIER_PCT = int(Rule.MAX_TIER_PCT)
+CASH = int(Rule.CASH)
+RISK_CHECK = int(Rule.RISK_CHECK)
+LOT = int(Rule.LOT)
+MIN_NOTIONAL = int(Rule.MIN_NOTIONAL)
+COLLAR_MISSED = int(Rule.COLLAR_MISSED)
+BAR_ABSENT = int(Rule.BAR_ABSENT)
+VOLUME_ZERO = int(Rule.VOLUME_ZERO)
+LIMIT_EXPIRED = int(Rule.LIMIT_EXPIRED)
+SIGNAL_WITHDRAWN = int(Rule.SIGNAL_WITHDRAWN)

@@ -1,0 +1,1 @@
+"""Runs over history and what they tell: backtest, sweep, metrics, baseline, why."""

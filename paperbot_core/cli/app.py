@@ -154,13 +154,20 @@ class PaperbotGroup(click.Group):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, f"from {_plugin_commands()[name]}") for name in extra])
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run the command line; in standalone mode (always, but for tests) end the process."""
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **kwargs)
-        state = kwargs.setdefault("obj", AppState())
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        state = extra.setdefault("obj", AppState())
         try:
-            outcome = super().main(*args, standalone_mode=False, **kwargs)
+            outcome = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except Exception as error:  # noqa: BLE001 - the boundary: every error ends here, none is lost
             _end(error, state)
         except KeyboardInterrupt:

@@ -1,0 +1,109 @@
+"""`paperbot.yaml`: how to run. Limits are not here, they are the policy's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from paperbot_core.config.base import (
+    Amount,
+    Bool,
+    Count,
+    Float,
+    Int,
+    Name,
+    Percent,
+    StrictModel,
+)
+from paperbot_core.domain.words import Mode
+
+
+class ExchangeChoice(StrictModel):
+    """Which exchange plugin to use; every other key is an option of that plugin."""
+
+    model_config = ConfigDict(extra="allow")
+
+    plugin: str = Field(min_length=1, max_length=100, description="name of an exchange plugin")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys beside `plugin`, as text; the plugin's own model types and judges them."""
+        return dict(self.model_extra or {})
+
+
+def _default_exchange() -> ExchangeChoice:
+    return ExchangeChoice.model_validate({"plugin": "sandbox", "seed": "7"})
+
+
+class Wallet(StrictModel):
+    """What a PAPER account or a backtest starts with."""
+
+    quote: str = Field(default="USDT", pattern=r"^[A-Z0-9]{1,16}$", description="currency")
+    cash: Amount = Field(default=Decimal(10_000), gt=0, description="starting cash, in quote")
+
+
+class Simulation(StrictModel):
+    """How simulated fills differ from the price on the screen."""
+
+    slippage_bps: Annotated[Float, Field(ge=0, le=10_000)] = Field(
+        default=5.0, description="market orders and stops fill this much worse, basis points"
+    )
+    volume_share_pct: Annotated[Percent, Field(le=100)] | None = Field(
+        default=None, description="largest share of a bar's volume a fill may take; null is off"
+    )
+
+
+class Metrics(StrictModel):
+    """Where numbers about the running program are served."""
+
+    port: Annotated[Int, Field(ge=1, le=65_535)] | None = Field(
+        default=None, description="TCP port for Prometheus; null is off"
+    )
+
+
+class SlackAlerts(StrictModel):
+    """Slack notices; the webhook is a secret and comes from SLACK_WEBHOOK_URL."""
+
+    enabled: Bool = Field(default=False, description="whether notices go to Slack")
+    cooldown_sec: Count = Field(
+        default=600, description="seconds in which the same notice is sent once"
+    )
+
+
+class Alerts(StrictModel):
+    """Who is told."""
+
+    slack: SlackAlerts = Field(default_factory=SlackAlerts)
+
+
+class PluginChoice(StrictModel):
+    """Which plugins must be there."""
+
+    required: list[str] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="distributions or plugins without which nothing starts",
+    )
+
+
+class Settings(StrictModel):
+    """How to run: mode, exchange, wallet, strategies, alerts."""
+
+    mode: Mode = Field(default=Mode.DRY_RUN, description="DRY_RUN, PAPER or LIVE")
+    read_only: Bool = Field(default=True, description="true blocks every LIVE order")
+    exchange: ExchangeChoice = Field(
+        default_factory=_default_exchange, description="the market to trade on"
+    )
+    wallet: Wallet = Field(default_factory=Wallet)
+    strategies: list[Name] | None = Field(
+        default=None, description="names of the strategies to run, in order; null is all, by name"
+    )
+    state_dir: str = Field(
+        default="state", min_length=1, max_length=4096, description="where runs and journals go"
+    )
+    simulation: Simulation = Field(default_factory=Simulation)
+    metrics: Metrics = Field(default_factory=Metrics)
+    alerts: Alerts = Field(default_factory=Alerts)
+    plugins: PluginChoice = Field(default_factory=PluginChoice)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import inlined
 from paperbot_core.kernel.records import Account, Limits, Table
 from paperbot_core.kernel.words import DAY_MS, HALT_DRAWDOWN
 
 
-@jitable
+@inlined
 def value(a: Account, markets: Table, specs: Table, slots: Table) -> None:
     """Set `equity` (cash plus positions and dust at the last closes) and `gross`."""
     equity = a.cash
@@ -25,7 +25,7 @@ def value(a: Account, markets: Table, specs: Table, slots: Table) -> None:
     a.gross = gross
 
 
-@jitable
+@inlined
 def judge_day(now: int, a: Account, p: Limits) -> None:
     """Compare with the day's anchor, then move the anchor if this mark begins a new day.
 
@@ -44,7 +44,7 @@ def judge_day(now: int, a: Account, p: Limits) -> None:
         a.anchor_day = day
 
 
-@jitable
+@inlined
 def mark(now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table) -> None:
     """Value, latch, and keep the running sums of exposure; `now` is the decision time."""
     value(a, markets, specs, slots)

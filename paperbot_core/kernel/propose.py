@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from paperbot_core.kernel.fills import release
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import inlined, jitable
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -214,7 +214,7 @@ def rest_limit(
         release(a, m, slot, legs, refused, s, LIMIT_EXPIRED)
 
 
-@jitable
+@inlined
 def propose(
     now: int, a: Account, markets: Table, specs: Table, slots: Table, boxes: Table, active: Table,
     count: int, queue: Table, legs: Table, refused: Table,

@@ -81,13 +81,13 @@ json_option = click.option(
 def to_jsonable(value: object) -> Any:
     """Return `value` as JSON knows it: NaN and infinity are None, Decimal and Path are text.
 
-    Understands mappings, sequences, enums (by value, integers by lower-case name), dates, dataclasses
-    are refused on purpose: a command says which keys it prints.
+    Understands mappings, sequences, numpy, dates and enums (text by value, others by lower-case
+    name). Dataclasses are refused on purpose: a command says which keys it prints.
 
     Raises:
         TypeError: a value of another type.
     """
-    if value is None or isinstance(value, bool | str) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, bool | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
         return value.value if isinstance(value.value, str) else value.name.lower()
@@ -133,9 +133,11 @@ class PaperbotGroup(click.Group):
         self.table = dict(table)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return our commands in the order of the table, then those of plugins by name."""
         return [*self.table, *sorted(set(_plugin_commands()) - set(self.table))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command `cmd_name`, or return None if there is none."""
         entry = self.table.get(cmd_name)
         target = entry.target if entry else _plugin_commands().get(cmd_name)
         if target is None:
@@ -147,6 +149,7 @@ class PaperbotGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands in the help page, importing none of them."""
         rows = [(name, entry.help) for name, entry in self.table.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
@@ -201,7 +204,9 @@ def _end(error: Exception, state: AppState) -> NoReturn:
 
 
 def _end_usage(error: click.ClickException, state: AppState) -> int:
-    bad_value = isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter)
+    bad_value = isinstance(error, click.BadParameter) and not isinstance(
+        error, click.MissingParameter
+    )
     if bad_value and state.as_json:
         _show((Diagnostic("PB1020", error.format_message().rstrip(".")),), state)
     else:
@@ -223,7 +228,8 @@ def _show_bug(error: Exception) -> None:
 
     click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     click.echo(
-        "error[PB9001]: paperbot itself failed; this is a bug, please report it with the lines above\n"
+        "error[PB9001]: paperbot itself failed; this is a bug, please report it with the "
+        "lines above\n"
         "  = more: paperbot explain PB9001",
         err=True,
     )

@@ -72,7 +72,10 @@ Int = Annotated[int, _Number]
 Percent = Annotated[float, _Number, Field(gt=0, le=10_000)]
 Count = Annotated[int, _Number, Field(ge=0, le=1_000_000_000)]
 Amount = Annotated[Decimal, _Number, Field(ge=0, le=10**12, max_digits=30)]
-Expression = Annotated[str, Field(min_length=1, max_length=4096)]
+Expression = Annotated[
+    # An editor sees a bare `1` as a number; to us it is the text of an expression.
+    str, Field(min_length=1, max_length=4096, json_schema_extra={"type": ["string", "number"]})
+]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Symbol = Annotated[
     str,

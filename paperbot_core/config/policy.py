@@ -9,7 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from paperbot_core.config.base import Amount, Count, Float, Name, Percent, Problem, Problems, StrictModel
+from paperbot_core.config.base import (
+    Amount,
+    Count,
+    Float,
+    Name,
+    Percent,
+    Problem,
+    Problems,
+    StrictModel,
+)
 from paperbot_core.domain.words import Mode, Rule
 
 
@@ -85,7 +94,9 @@ RULE_KEYS: dict[Rule, tuple[str, ...]] = {
 class PolicyFile(StrictModel):
     """Hard limits that no strategy, plugin or flag can loosen."""
 
-    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="version of this file's format: 1")
+    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(
+        description="version of this file's format: 1"
+    )
     modes: Modes
     entry: EntryLimits
     risk: RiskLimits

@@ -56,6 +56,7 @@ class Project:
     universe: UniverseFile
     strategies: Mapping[str, LoadedStrategy]
     texts: Mapping[str, str]
+    settings_places: SourceMap
     policy_places: SourceMap
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -68,7 +69,9 @@ class Project:
     def enabled(self) -> tuple[LoadedStrategy, ...]:
         """The strategies that a session runs, in their given order (all: by name)."""
         names = self.settings.strategies
-        return tuple(self.strategies[name] for name in (sorted(self.strategies) if names is None else names))
+        return tuple(
+            self.strategies[name] for name in (sorted(self.strategies) if names is None else names)
+        )
 
     def strategy(self, name: str) -> LoadedStrategy:
         """Return one strategy by name.
@@ -164,6 +167,7 @@ def load_project(
         universe_file,
         {loaded.name: loaded for loaded in strategies},
         reader.texts,
+        settings_places,
         policy_places,
         tuple(sorted(warnings, key=lambda d: d.sort_key)),
     )

@@ -1,4 +1,4 @@
-"""From a parsed file to a model, or to every diagnostic that pydantic and the model itself found."""
+"""From a parsed file to a model, or to every diagnostic that pydantic and the model found."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _contradictions(value: StrictModel, places: SourceMap) -> Iterator[Diagnosti
             )
 
 
-def _diagnose(model: type[StrictModel], error: ValidationError, places: SourceMap) -> list[Diagnostic]:
+def _diagnose(
+    model: type[StrictModel], error: ValidationError, places: SourceMap
+) -> list[Diagnostic]:
     errors = error.errors(include_url=False)
     unknown = {e["loc"] for e in errors if e["type"] == "extra_forbidden"}
     missing = {e["loc"] for e in errors if e["type"] == "missing"}
@@ -92,7 +94,11 @@ def _is_misspelt(missing: Loc, unknown: Iterable[Loc]) -> bool:
 
 
 def _one(
-    model: type[StrictModel], loc: Loc, entry: Mapping[str, Any], places: SourceMap, missing: set[Loc]
+    model: type[StrictModel],
+    loc: Loc,
+    entry: Mapping[str, Any],
+    places: SourceMap,
+    missing: set[Loc],
 ) -> Diagnostic:
     kind, name = entry["type"], str(loc[-1]) if loc else ""
     if kind == "missing":
@@ -146,7 +152,12 @@ def _value_error(
     if kind == "timeframe":
         return "PB2008", f"{shown} is not a timeframe", "1m, 5m, 15m, 1h, 4h, 1d or alike", ""
     if kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
-        return "PB2005", f"`{name}` is {kind.removeprefix('string_').replace('_', ' ')}", _length(ctx), ""
+        return (
+            "PB2005",
+            f"`{name}` is {kind.removeprefix('string_').replace('_', ' ')}",
+            _length(ctx),
+            "",
+        )
     bounds = [f"{word} {ctx[key]}" for key, word in _BOUNDS.items() if key in ctx]
     if bounds:
         return "PB2004", f"{shown} is out of range", f"a number {' and '.join(bounds)}", ""
@@ -207,7 +218,9 @@ def _models_at(model: type[StrictModel], loc: Loc) -> list[type[BaseModel]]:
     for segment in loc:
         inner = [found for one in annotations for found in _inside(one, segment)]
         annotations = inner or annotations
-    return [one for one in _flat(annotations) if isinstance(one, type) and issubclass(one, BaseModel)]
+    return [
+        one for one in _flat(annotations) if isinstance(one, type) and issubclass(one, BaseModel)
+    ]
 
 
 def _flat(annotations: Iterable[Any]) -> Iterator[Any]:

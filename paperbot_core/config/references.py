@@ -1,4 +1,4 @@
-"""What the files of a project say about each other: names that must exist, modes that must agree."""
+"""What the files of a project say about each other: names that exist, modes that agree."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _ESCAPE_LENGTH = {"x": 3, "u": 5, "U": 9}
 
 @dataclass(slots=True)
 class Scalar:
-    """A text as YAML understood it; `style` is empty for plain, else one of ' \" | >."""
+    r"""A text as YAML understood it; `style` is empty for plain, else one of ' \" | >."""
 
     text: str
     style: str
@@ -65,7 +65,9 @@ class Source:
         row = bisect_right(self._starts, start) - 1
         first = self._starts[row]
         stop = self._starts[row + 1] - 1 if row + 1 < len(self._starts) else len(self.text)
-        return Span(self.file, row + 1, start - first + 1, max(start + 1, min(end, stop)) - first + 1)
+        return Span(
+            self.file, row + 1, start - first + 1, max(start + 1, min(end, stop)) - first + 1
+        )
 
     def line(self, number: int) -> str:
         """Return line `number` (from 1) without its end, or the empty string outside the file."""
@@ -159,7 +161,9 @@ class SourceMap:
             offsets = _offsets(self.source.text, node)
             lead = len(node.text) - len(node.text.lstrip())
             return self.source.span(offsets[lead], node.end)
-        return self.source.span(key.start, key.end) if key else self.source.span(node.start, node.end)
+        return (
+            self.source.span(key.start, key.end) if key else self.source.span(node.start, node.end)
+        )
 
 
 def _child(node: Node | None, segment: str | int) -> tuple[Node | None, Scalar | None]:

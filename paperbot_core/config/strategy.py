@@ -128,7 +128,7 @@ class Trail(StrictModel):
 
 
 class Rung(StrictModel):
-    """One step of the take-profit ladder: at so many R, sell that fraction of the quantity entered."""
+    """One step of the ladder: at so many R, sell that fraction of the quantity entered."""
 
     at_r: Float = Field(gt=0, description="R in front of the first entry price")
     fraction: Float = Field(gt=0, le=1, description="part of the quantity entered by then")

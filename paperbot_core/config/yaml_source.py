@@ -21,7 +21,9 @@ from paperbot_core.diagnostics import Diagnostic, UserError, user_error
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 32
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 # The C parser is the same grammar and 20 times faster; a build without it falls back to Python's.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTE_HELP = "write it as a block under its own key, or put it in quotes"
@@ -123,9 +125,15 @@ def _raise_syntax(error: yaml.MarkedYAMLError, places: SourceMap) -> NoReturn:
     begun = error.context_mark.index if error.context_mark else index
     char, problem = text[index : index + 1], error.problem or ""
     in_flow = "flow" in (error.context or "")
-    code, help_text = "PB1005", "check the indentation and the quotes of this line and the one above"
+    code, help_text = (
+        "PB1005",
+        "check the indentation and the quotes of this line and the one above",
+    )
     if in_flow and char in ("[", "{", '"', "'"):
-        code, message = "PB1009", f"`{char}` ends this text: the expression is cut short by the braces"
+        code, message = (
+            "PB1009",
+            f"`{char}` ends this text: the expression is cut short by the braces",
+        )
         help_text = _QUOTE_HELP
     elif in_flow:
         message = f"`{text[begun : begun + 1]}` is not closed"
@@ -167,7 +175,9 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.documents += 1
                 if self.documents > 1:
-                    self.fail("PB1011", "a second document begins here", event, help="remove the `---`")
+                    self.fail(
+                        "PB1011", "a second document begins here", event, help="remove the `---`"
+                    )
             elif isinstance(event, yaml.AliasEvent):
                 self.alias(event)
             elif isinstance(event, yaml.ScalarEvent):

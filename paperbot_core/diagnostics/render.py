@@ -58,7 +58,7 @@ def render_concise(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def as_json_rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
-    """Return the rows of `check --json`; line and column are 0 where there is no place in a file."""
+    """Return the rows of `check --json`; line and column are 0 where there is no place."""
     rows: list[dict[str, object]] = []
     for diagnostic in sorted(diagnostics, key=lambda d: d.sort_key):
         span = diagnostic.span

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from paperbot_core.domain.words import (  # noqa: TC001 - `event_text` reads the annotations
+from paperbot_core.domain.words import (
     ExitReason,
     Mode,
     Rule,

@@ -6,7 +6,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +19,12 @@ from paperbot_core.ledger.chain import bar_hash, content_hash, event_hash, text_
 from paperbot_core.ledger.database import missing, open_writer, prepare
 from paperbot_core.ledger.faults import damaged, decided_twice, does_not_fit, fault, translated
 from paperbot_core.ledger.lock import WriterLock
-from paperbot_core.ledger.outbox import Outbox, OutboxNotice
+from paperbot_core.ledger.outbox import Outbox
 from paperbot_core.ledger.projections import Projector
 from paperbot_core.ledger.records import Act, Checkpoint, Head, Request
 
 if TYPE_CHECKING:
+    from paperbot_core.api import Notice
     from paperbot_core.domain.market import Bar
 
 JOURNAL_NAME = "journal.sqlite"
@@ -44,7 +45,7 @@ class Journal:
 
     def __init__(
         self, conn: sqlite3.Connection, path: Path, lock: WriterLock, run_id: str,
-        targets: Sequence[str], clock: Callable[[], int],
+        targets: Mapping[str, float], clock: Callable[[], int],
     ) -> None:  # fmt: skip
         """Take over an opened file; use `Journal.open`."""
         self.path = path
@@ -52,7 +53,7 @@ class Journal:
         self._conn = conn
         self._lock = lock
         self._open = True
-        self._targets = tuple(targets)
+        self._targets = dict(targets)
         self._clock = clock
         self._projector = Projector(conn)
         self._outbox = Outbox(conn)
@@ -61,7 +62,7 @@ class Journal:
     @classmethod
     def open(
         cls, path: Path, *, account: str, run_id: str, create: bool = True,
-        full_sync: bool = False, targets: Sequence[str] = (),
+        full_sync: bool = False, targets: Mapping[str, float] | None = None,
         clock: Callable[[], int] = wall_clock_ms,
     ) -> Journal:  # fmt: skip
         """Open a journal for writing.
@@ -72,7 +73,8 @@ class Journal:
             run_id: stored with every event of this session; not part of the content.
             create: make the file if there is none.
             full_sync: survive power cuts, not only kills; some 5 ms a commit.
-            targets: notifiers by name; every notice is stored once for each.
+            targets: notifiers by name with their cooldown in seconds; every notice is stored once
+                for each, and a repetition within the cooldown only counted.
             clock: wall time in ms; only stored, never decided upon.
 
         Raises:
@@ -91,7 +93,7 @@ class Journal:
         try:
             conn = open_writer(path, full_sync=full_sync)
             prepare(conn, path, account, clock())
-            journal = cls(conn, path, lock, run_id, targets, clock)
+            journal = cls(conn, path, lock, run_id, targets or {}, clock)
             journal._take_lease()
         except BaseException:
             if conn is not None:
@@ -118,7 +120,7 @@ class Journal:
 
     def commit(
         self, events: Sequence[Event] = (), *, bars: Sequence[Bar] = (),
-        notices: Sequence[OutboxNotice] = (), checkpoint: Checkpoint | None = None,
+        notices: Sequence[Notice] = (), checkpoint: Checkpoint | None = None,
         answered: Sequence[Request] = (),
     ) -> int:  # fmt: skip
         """Store everything in one transaction and return the new last `seq`.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paperbot_core.api import Notice, NoticeSeverity
 
 _DAY_MS = 86_400_000
 
@@ -17,28 +19,16 @@ _KEEP_MS = 30 * _DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxNotice:
-    """What one commit wants people to know.
-
-    A notice whose `dedupe_key` went out, or is waiting, within `cooldown_s` is only counted.
-    `body` must be representable as JSON; no secrets.
-    """
-
-    kind: str
-    body: Mapping[str, object] = field(default_factory=dict)
-    dedupe_key: str = ""
-    cooldown_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A stored notice for one target. `tries` counts failed attempts, `suppressed` repetitions."""
+    """A stored notice for one target.
+
+    `tries` counts failed attempts, `suppressed` the repetitions that were not stored.
+    """
 
     id: int
     created_ms: int
     target: str
-    kind: str
-    body: dict[str, object]
+    notice: Notice
     suppressed: int
     tries: int
 
@@ -50,24 +40,30 @@ class Outbox:
         """Use the tables of an open journal."""
         self._conn = conn
 
-    def enqueue(self, notice: OutboxNotice, targets: Sequence[str], now_ms: int) -> None:
-        """Store a notice for every target; call it inside the transaction that causes it."""
-        body = json.dumps(notice.body, sort_keys=True, ensure_ascii=False)
-        for target in targets:
-            if notice.dedupe_key and self._suppress(notice, target, now_ms):
+    def enqueue(self, notice: Notice, cooldowns_s: Mapping[str, float], now_ms: int) -> None:
+        """Store a notice for every target; call it inside the transaction that causes it.
+
+        Args:
+            notice: what to say; no secrets.
+            cooldowns_s: seconds by target. A notice whose `dedupe_key` was stored for the target
+                less than that ago is counted, not stored again.
+            now_ms: wall time.
+        """
+        for target, cooldown_s in cooldowns_s.items():
+            since = now_ms - round(cooldown_s * 1000)
+            if notice.dedupe_key and self._suppress(target, notice.dedupe_key, since):
                 continue
             self._conn.execute(
                 "INSERT INTO outbox (created_ms, target, kind, dedupe_key, body, next_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (now_ms, target, notice.kind, notice.dedupe_key, body, now_ms),
+                (now_ms, target, notice.kind, notice.dedupe_key, _render(notice), now_ms),
             )
 
-    def _suppress(self, notice: OutboxNotice, target: str, now_ms: int) -> bool:
-        since = now_ms - round(notice.cooldown_s * 1000)
+    def _suppress(self, target: str, dedupe_key: str, since_ms: int) -> bool:
         changed = self._conn.execute(
             "UPDATE outbox SET suppressed = suppressed + 1 WHERE id ="
             " (SELECT max(id) FROM outbox WHERE target = ? AND dedupe_key = ? AND created_ms > ?)",
-            (target, notice.dedupe_key, since),
+            (target, dedupe_key, since_ms),
         )
         return changed.rowcount > 0
 
@@ -83,14 +79,15 @@ class Outbox:
         ).fetchall()
         for target, oldest in waiting:
             rows = self._conn.execute(
-                "SELECT id, created_ms, target, kind, body, suppressed, tries FROM outbox"
+                "SELECT id, created_ms, kind, dedupe_key, body, suppressed, tries FROM outbox"
                 " WHERE state = 'pending' AND target = ? AND next_ms <= ?"
                 " AND (SELECT next_ms FROM outbox WHERE id = ?) <= ? ORDER BY id LIMIT ?",
                 (target, now_ms, oldest, now_ms, limit),
             ).fetchall()
             if rows:
                 found[target] = [
-                    OutboxRow(r[0], r[1], r[2], r[3], json.loads(r[4]), r[5], r[6]) for r in rows
+                    OutboxRow(r[0], r[1], target, _parse(r[2], r[3], r[4]), r[5], r[6])
+                    for r in rows
                 ]
         return found
 
@@ -120,3 +117,19 @@ class Outbox:
         self._conn.execute(
             "DELETE FROM outbox WHERE state != 'pending' AND created_ms < ?", (now_ms - _KEEP_MS,)
         )
+
+
+def _render(notice: Notice) -> str:
+    body = {
+        "title": notice.title,
+        "text": notice.text,
+        "severity": notice.severity.value,
+        "facts": dict(notice.facts),
+    }
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _parse(kind: str, dedupe_key: str, body: str) -> Notice:
+    raw = json.loads(body)
+    severity = NoticeSeverity(raw["severity"])
+    return Notice(kind, raw["title"], raw["text"], severity, dedupe_key, raw["facts"])

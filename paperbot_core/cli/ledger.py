@@ -84,7 +84,10 @@ def rebuild(
 
 
 @ledger.command()
-@click.option("--format", "format_", type=click.Choice(["csv", "parquet"]), required=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["csv", "parquet"]), required=True,
+    help="What the files are.",
+)  # fmt: skip
 @click.option(
     "--out", "out_dir", type=click.Path(path_type=Path), required=True, metavar="DIR",
     help="Directory for the files; made if missing.",

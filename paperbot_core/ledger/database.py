@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from paperbot_core.diagnostics import IntegrityError, UserError
+from paperbot_core.diagnostics import UserError
 from paperbot_core.ledger.chain import genesis
 from paperbot_core.ledger.faults import damaged, fault, translated
 from paperbot_core.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
@@ -30,7 +30,7 @@ def open_writer(path: Path, *, full_sync: bool, busy_ms: int = BUSY_MS) -> sqlit
             conn.execute("PRAGMA recursive_triggers = ON")
             # An attacker's or a damaged schema must not run functions of its choice.
             conn.execute("PRAGMA trusted_schema = OFF")
-        except sqlite3.Error:
+        except BaseException:
             conn.close()
             raise
     return conn
@@ -55,7 +55,7 @@ def open_reader(path: Path, *, busy_ms: int = BUSY_MS) -> sqlite3.Connection:
         try:
             conn.execute("PRAGMA trusted_schema = OFF")
             version = schema_version(conn, path)
-        except (sqlite3.Error, IntegrityError, UserError):
+        except BaseException:
             conn.close()
             raise
     if version == 0:

@@ -84,5 +84,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    except UnicodeDecodeError as error:
+        # SQLite hands damaged text on as it is, names of tables included.
+        raise damaged(path, "it holds text that is not UTF-8") from error
     except OSError as error:
         raise unwritable(path, error.strerror or type(error).__name__) from error

@@ -64,7 +64,7 @@ def verify(path: Path) -> VerifyReport:
         with translated(path):
             # One transaction, so that a session that goes on writing does not move the target.
             conn.execute("BEGIN")
-            problems = [f"sqlite: {row[0]}" for row in conn.execute("PRAGMA quick_check(5)")]
+            problems = [f"sqlite: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)")]
             if problems == ["sqlite: ok"]:
                 problems = []
             walk = _Walk(conn, fresh, problems)

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from paperbot_core.diagnostics import DataError, IntegrityError, RetryableError, UserError
-from paperbot_core.domain.events import EquityMarked, Halted
+from paperbot_core.domain.events import EquityMarked, FillBooked, Halted
 from paperbot_core.domain.market import HOUR_MS
-from paperbot_core.ledger import database
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.records import Act, Checkpoint
@@ -43,6 +42,14 @@ def codes(error: pytest.ExceptionInfo[UserError]) -> list[str]:
     return [d.code for d in error.value.diagnostics]
 
 
+def sound(path: Path) -> bool:
+    """Return whether the journal verifies; a damaged one may also be refused, with exit code 4."""
+    try:
+        return verify(path).ok
+    except IntegrityError:
+        return False
+
+
 def equity(ts: int, amount: str = "10000") -> EquityMarked:
     return EquityMarked(ts, Decimal(amount), Decimal(amount), Decimal(0), 0.0)
 
@@ -66,7 +73,8 @@ def test_a_commit_stores_bars_events_and_checkpoint_together(path: Path) -> None
 def test_a_long_trade_from_flat_to_flat_in_exact_decimals(path: Path) -> None:
     with opened(path) as journal:
         journal.commit([an_order(), a_fill(HOUR_MS, quantity="0.5", price="100.10")])
-        journal.commit([a_fill(2 * HOUR_MS, opens=False, quantity="0.2", price="110", fill_id="f2")])
+        first_exit = a_fill(2 * HOUR_MS, opens=False, quantity="0.2", price="110", fill_id="f2")
+        journal.commit([first_exit])
         with JournalReader(path) as reader:
             (position,) = reader.table("positions")
             assert (position["quantity"], position["entry_price"]) == ("0.3", "100.10")
@@ -125,12 +133,12 @@ def test_a_fee_taken_from_the_bought_coins_is_not_charged_twice(path: Path) -> N
         (a_fill(fill_id="f2", quantity="0"), "not positive"),
     ],
 )
-def test_a_fill_that_does_not_fit_stores_nothing(path: Path, fill: object, why: str) -> None:
+def test_a_fill_that_does_not_fit_stores_nothing(path: Path, fill: FillBooked, why: str) -> None:
     with opened(path) as journal:
         journal.commit([a_fill()])
         before = journal.head
         with pytest.raises(DataError, match=why):
-            journal.commit([equity(5), fill])  # type: ignore[list-item]
+            journal.commit([equity(5), fill])
         assert journal.head == before
         journal.commit([equity(6)])
     assert verify(path).ok
@@ -245,10 +253,7 @@ def test_a_truncated_journal_is_damaged_never_a_traceback(path: Path) -> None:
     for cut in (size // 2, size // 3, 8192, 5000):
         with path.open("r+b") as file:
             file.truncate(cut)
-        try:
-            assert not verify(path).ok
-        except IntegrityError as error:
-            assert error.exit_code == 4
+        assert not sound(path)
 
 
 def test_a_place_that_cannot_be_written_is_a_diagnostic(tmp_path: Path) -> None:
@@ -262,7 +267,7 @@ def test_a_closed_journal_reads_in_a_directory_without_write_permission(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(path, make_steps(1, 3))
-    monkeypatch.setattr(database.os, "access", lambda *_: False)
+    monkeypatch.setattr("paperbot_core.ledger.database.os.access", lambda *_: False)
     assert verify(path).ok
     assert sorted(p.name for p in path.parent.iterdir()) == ["journal.lock", "journal.sqlite"]
 
@@ -316,7 +321,8 @@ def test_killed_at_any_moment_it_resumes_with_equal_content(path: Path, root: Pa
     for kill_after in (1, 7, 60, 61, 150, 151, 290, None):
         process = subprocess.Popen(
             [sys.executable, "-c", _WRITER, str(path), f"run-{kill_after}"],
-            stdout=subprocess.PIPE, cwd=root, text=True, env={**os.environ, "PYTHONPATH": str(root)},
+            stdout=subprocess.PIPE, cwd=root, text=True,
+            env={**os.environ, "PYTHONPATH": str(root)},
         )  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:
@@ -328,7 +334,7 @@ def test_killed_at_any_moment_it_resumes_with_equal_content(path: Path, root: Pa
         conn = sqlite3.connect(path)
         now = [row[0] for row in conn.execute("SELECT hash FROM events ORDER BY seq")]
         conn.close()
-        assert now[: len(hashes)] == hashes, "the journal before a kill is a prefix of the one after"
+        assert now[: len(hashes)] == hashes, "a journal only grows, over kills as well"
         hashes = now
         assert verify(path).ok
     assert verify(path).content_hash == verify(undisturbed).content_hash

@@ -38,7 +38,7 @@ class Hanging:
 
     async def notify(self, notice: Notice) -> None:
         if self._blocks:
-            time.sleep(3)  # noqa: ASYNC251 - the misbehaviour under test
+            time.sleep(3)
         await asyncio.sleep(60)
 
 

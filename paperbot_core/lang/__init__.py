@@ -1,0 +1,1 @@
+"""The strategy language: text to a typed, shared graph, run over history or bar by bar."""

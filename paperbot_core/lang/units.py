@@ -1,0 +1,28 @@
+"""Units in words and the arithmetic of their exponents; None is a literal, which adapts."""
+
+from __future__ import annotations
+
+from paperbot_core.features.defining import unit_name
+from paperbot_core.features.function import PRICE, RATIO, VOLUME, Unit
+
+__all__ = ["PRICE", "RATIO", "VOLUME", "Unit", "divide", "multiply", "unit_text"]
+
+
+def unit_text(unit: Unit | None) -> str:
+    """Return a unit in words: `price`, `price * volume`, `ratio`, or `literal`."""
+    return "literal" if unit is None else unit_name(unit)
+
+
+def multiply(left: Unit | None, right: Unit | None) -> Unit | None:
+    """Return the unit of a product."""
+    if left is None or right is None:
+        return left if right is None else right
+    return (left[0] + right[0], left[1] + right[1])
+
+
+def divide(left: Unit | None, right: Unit | None) -> Unit | None:
+    """Return the unit of a quotient."""
+    if right is None:
+        return left
+    above = left or RATIO
+    return (above[0] - right[0], above[1] - right[1])

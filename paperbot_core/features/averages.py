@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from paperbot_core.features import window_rules, windows
 from paperbot_core.features.arrays import Floats
 from paperbot_core.features.defining import RATIO_RULE, N, Text, X, number, same
@@ -36,7 +38,8 @@ def _rma(x: Floats, n: int) -> Floats:
 
 
 def _wma(x: Floats, n: int) -> Floats:
-    return windows.weighted_sum(x, n) / (n * (n + 1) / 2)
+    total = windows.weighted_sum(x, n)
+    return np.divide(total, n * (n + 1) / 2, out=total)
 
 
 def _window(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.features.arrays import Conditions, Floats
 from paperbot_core.features.averages import window_warmup
 from paperbot_core.features.defining import RATIO_RULE, A, B, N, Text, condition, number
 from paperbot_core.features.function import FALSE, TRUE, UNKNOWN, Arg, ArgKind, Function
 from paperbot_core.features.nodes import CountNode, CrossNode, HysteresisNode, SinceNode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _COND = Arg("cond", ArgKind.CONDITION)
 _OWN = "arithmetic"

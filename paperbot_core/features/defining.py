@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.features.arrays import Floats, cleaned, floats, readonly
 from paperbot_core.features.function import (
@@ -22,6 +21,9 @@ from paperbot_core.features.function import (
     UnitError,
     UnitRule,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 X = Arg("x", ArgKind.SERIES)
 X_CLOSE = Arg("x", ArgKind.SERIES, "close")

@@ -19,10 +19,14 @@ Step = Callable[..., tuple[float, ...]]
 Loop = Callable[..., None]
 
 
+def compiling_pays(loop: Loop, size: int) -> bool:
+    """Return whether to run `loop` compiled over a column of this length."""
+    return size >= COMPILE_FROM or (size >= COMPILED_FROM and is_compiled(loop))
+
+
 def run(loop: Loop, columns: Sequence[Floats], constants: Sequence[float]) -> Floats:
-    """Return what `loop` writes for these columns, compiled where that pays; same bits either way."""
-    size = len(columns[0])
-    if size >= COMPILE_FROM or (size >= COMPILED_FROM and is_compiled(loop)):
+    """Return what `loop` writes for these columns; compiled where that pays, with the same bits."""
+    if compiling_pays(loop, len(columns[0])):
         return run_compiled(loop, columns, constants)
     return run_plain(loop, columns, constants)
 

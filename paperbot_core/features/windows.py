@@ -10,11 +10,19 @@ A window with an unknown value in it has no value.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paperbot_core.features.arrays import Floats
+from paperbot_core.features.arrays import Floats, floats
+from paperbot_core.features.compiling import compile_function
+from paperbot_core.features.running import compiling_pays
+from paperbot_core.features.window_loops import power_loop, sum_loop, weighted_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 #: Windows up to this length are added in one go, longer ones in blocks of this length.
 BLOCK = 256
@@ -41,55 +49,80 @@ def window_sum(x: Floats, n: int) -> Floats:
 
 
 def _short_sum(x: Floats, n: int) -> Floats:
-    """Add n <= BLOCK values, oldest first: one addition of shifted columns for each lag."""
-    size = len(x)
-    out = np.full(size, math.nan)
-    rows = size - n + 1
+    """Add n <= BLOCK values, oldest first."""
+    out = np.full(len(x), math.nan)
+    if compiling_pays(sum_loop, len(x)):
+        compile_function(sum_loop)(floats(x), n, out)
+    else:
+        short_sum_numpy(x, n, out)
+    return out
+
+
+def short_sum_numpy(x: Floats, n: int, out: Floats) -> None:
+    """Do what `sum_loop` does: one addition of shifted columns for each lag."""
+    rows = len(x) - n + 1
     for start in range(0, rows, TILE):
         stop = min(start + TILE, rows)
         total = out[start + n - 1 : stop + n - 1]
         total[:] = x[start:stop]
         for k in range(1, n):
             np.add(total, x[start + k : stop + k], out=total)
-    return out
 
 
 def window_mean(x: Floats, n: int) -> Floats:
     """Return the mean of the last n values."""
-    return window_sum(x, n) / n
+    total = window_sum(x, n)
+    return np.divide(total, n, out=total)
 
 
 def weighted_sum(x: Floats, n: int) -> Floats:
     """Return the sum of the last n values times 1 (oldest) to n (newest). O(n) a bar."""
+    out = np.full(len(x), math.nan)
+    if compiling_pays(weighted_loop, len(x)):
+        compile_function(weighted_loop)(floats(x), n, BLOCK, out)
+    else:
+        weighted_sum_numpy(x, n, out)
+    return out
 
-    def term(values: Floats, _start: int, weight: int, out: Floats) -> None:
-        np.multiply(values, float(weight), out=out)
 
-    return _term_sum(x, n, term)
+def weighted_sum_numpy(x: Floats, n: int, out: Floats) -> None:
+    """Do what `weighted_loop` does, lag by lag."""
+
+    def term(values: Floats, _start: int, weight: int, product: Floats) -> None:
+        np.multiply(values, float(weight), out=product)
+
+    _add_terms(x, n, term, out)
 
 
 def power_sum(x: Floats, mean: Floats, n: int, power: int) -> Floats:
-    """Return the sum over the window of (value - the window's mean) to the power 2, 3 or 4."""
-
-    def term(values: Floats, start: int, _weight: int, out: Floats) -> None:
-        centre = mean[start + n - 1 : start + n - 1 + len(values)]
-        np.subtract(values, centre, out=out)
-        if power == 2:
-            np.multiply(out, out, out=out)
-        elif power == 3:
-            np.multiply(out * out, out, out=out)
-        else:
-            np.multiply(out, out, out=out)
-            np.multiply(out, out, out=out)
-
-    return _term_sum(x, n, term)
+    """Return the sum over the window of (value - its mean) to the power 2, 3 or 4. O(n) a bar."""
+    out = np.full(len(x), math.nan)
+    if compiling_pays(power_loop, len(x)):
+        compile_function(power_loop)(floats(x), floats(mean), n, power, BLOCK, out)
+    else:
+        power_sum_numpy(x, mean, n, power, out)
+    return out
 
 
-def _term_sum(x: Floats, n: int, term: Callable[[Floats, int, int, Floats], None]) -> Floats:
+def power_sum_numpy(x: Floats, mean: Floats, n: int, power: int, out: Floats) -> None:
+    """Do what `power_loop` does, lag by lag."""
+
+    def term(values: Floats, start: int, _weight: int, product: Floats) -> None:
+        deviation = values - mean[start + n - 1 : start + n - 1 + len(values)]
+        np.multiply(deviation, deviation, out=product)
+        if power == 3:
+            np.multiply(product, deviation, out=product)
+        elif power == 4:
+            np.multiply(product, product, out=product)
+
+    _add_terms(x, n, term, out)
+
+
+def _add_terms(
+    x: Floats, n: int, term: Callable[[Floats, int, int, Floats], None], out: Floats
+) -> None:
     """Add a term for each value of the window, in the order this module promises."""
-    size = len(x)
-    out = np.full(size, math.nan)
-    rows = size - n + 1
+    rows = len(x) - n + 1
     for start in range(0, rows, TILE):
         stop = min(start + TILE, rows)
         total = out[start + n - 1 : stop + n - 1]
@@ -106,28 +139,27 @@ def _term_sum(x: Floats, n: int, term: Callable[[Floats, int, int, Floats], None
             else:
                 np.add(total, block, out=total)
             begin = end
-    return out
 
 
-def steady(x: Floats, n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return where the last n values are all the same number: there, nothing deviates.
+def steady_rows(x: Floats, n: int) -> NDArray[np.int64]:
+    """Return the rows whose last n values are all the same number: there, nothing deviates.
 
     Without this, the rounding of the mean would give a flat window a tiny deviation.
     """
-    index = np.arange(len(x))
-    changed = np.ones(len(x), dtype=bool)
-    np.not_equal(x[1:], x[:-1], out=changed[1:])
-    since: np.ndarray[tuple[int], np.dtype[np.int64]] = np.maximum.accumulate(
-        np.where(changed, index, 0)
-    )
-    return (index - since + 1 >= n) & np.isfinite(x)
+    if n == 1:
+        return np.flatnonzero(np.isfinite(x))
+    repeats = np.flatnonzero(x[1:] == x[:-1]) + 1
+    newest = repeats[n - 2 :]
+    rows = newest[newest - repeats[: len(newest)] == n - 2]  # n - 1 repeats in a row
+    known: NDArray[np.int64] = rows[np.isfinite(x[rows])]
+    return known
 
 
 def window_std(x: Floats, n: int, mean: Floats | None = None) -> Floats:
     """Return the standard deviation (ddof 0) of the last n values, exactly 0 if all are equal."""
     centre = window_mean(x, n) if mean is None else mean
     out: Floats = np.sqrt(power_sum(x, centre, n, 2) / n)
-    out[steady(x, n)] = 0.0
+    out[steady_rows(x, n)] = 0.0
     return out
 
 
@@ -144,7 +176,7 @@ def window_skew(x: Floats, n: int) -> Floats:
     spread = power_sum(x, mean, n, 2) / n
     bottom = spread * np.sqrt(spread)
     out = np.where(bottom == 0.0, math.nan, power_sum(x, mean, n, 3) / n / bottom)
-    out[steady(x, n)] = math.nan
+    out[steady_rows(x, n)] = math.nan
     return out
 
 
@@ -154,7 +186,7 @@ def window_kurtosis(x: Floats, n: int) -> Floats:
     spread = power_sum(x, mean, n, 2) / n
     bottom = spread * spread
     out = np.where(bottom == 0.0, math.nan, power_sum(x, mean, n, 4) / n / bottom - 3.0)
-    out[steady(x, n)] = math.nan
+    out[steady_rows(x, n)] = math.nan
     return out
 
 

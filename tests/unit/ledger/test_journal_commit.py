@@ -150,7 +150,7 @@ def test_an_order_fill_or_bar_is_never_stored_twice(path: Path) -> None:
         journal.commit([an_order(), a_fill()], bars=[a_bar()])
         for events, bars in (([an_order()], []), ([a_fill()], []), ([], [a_bar()])):
             with pytest.raises(IntegrityError, match="PB7009"):
-                journal.commit(events, bars=bars)  # type: ignore[arg-type]
+                journal.commit(events, bars=bars)
     assert verify(path).events == 3
 
 

@@ -59,11 +59,11 @@ def lagged(column: Floats, bars: int) -> Floats:
     return out
 
 
-def pack(values: Sequence[float]) -> list[float | None]:
-    """Return numbers for JSON, which has no NaN: None stands for it."""
-    return [None if math.isnan(v) else v for v in values]
+def pack(values: Sequence[float]) -> list[float | str | None]:
+    """Return numbers for JSON, which has neither NaN (None here) nor infinity (its name)."""
+    return [v if math.isfinite(v) else None if math.isnan(v) else str(v) for v in values]
 
 
-def unpack(values: Sequence[float | None]) -> list[float]:
+def unpack(values: Sequence[float | str | None]) -> list[float]:
     """Undo `pack`."""
     return [math.nan if v is None else float(v) for v in values]

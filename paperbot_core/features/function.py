@@ -60,7 +60,7 @@ class Node(Protocol):
         """
 
     def state(self) -> list[Any]:
-        """Return all that `update` remembers: nested lists of numbers and None, fit for JSON."""
+        """Return all that `update` remembers: nested lists that strict JSON can hold."""
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on exactly where `state()` was taken; the node must have the same parameters."""

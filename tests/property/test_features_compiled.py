@@ -58,7 +58,7 @@ def test_recurrences(
 ) -> None:
     taken = [column(size, seed + i, gaps) for i in range(width)]
     if loop is recurrences.vwap_loop:
-        taken[2] = 1.7e12 + 3_600_000.0 * np.arange(size)
+        taken[2] = np.asarray(1.7e12 + 3_600_000.0 * np.arange(size), dtype=np.float64)
     assert bits(run_compiled(loop, taken, constants)) == bits(run_plain(loop, taken, constants))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -143,6 +144,11 @@ def test_overflow_is_no_value() -> None:
     huge = [1e308] * 4
     assert run("sum", [huge], 3) == [None] * 4
     assert run("roc", [[1e-300, 1e300]], 1) == [None, None]
+    node = FUNCTIONS["ema"].start([2])
+    assert [math.isnan(node.update(v)) for v in (1e308, 1e308, 1.0)] == [True] * 3
+    text = json.dumps(node.state(), allow_nan=False)
+    node.restore(json.loads(text))
+    assert json.dumps(node.state(), allow_nan=False) == text
 
 
 UNITS = [

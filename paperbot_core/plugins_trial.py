@@ -31,14 +31,20 @@ _SAMPLES = 12
 _TOLERANCE = 1e-9
 
 
-def accept(guard: FeatureGuard, summary: str) -> Function:
-    """Return the feature as a function, after it has passed its trial.
+def accept(guard: FeatureGuard, summary: str, params: Sequence[float] | None = None) -> Function:
+    """Return the feature as a function, after it has passed its trial with `params`.
+
+    Args:
+        guard: the feature.
+        summary: one line for the table of functions.
+        params: constants to try it with; default: the trial values of its arguments.
 
     Raises:
         PluginError: PB5020 to PB5025; the message names the distribution.
     """
     function = to_function(guard, summary)
-    params = tuple(arg.trial for arg in guard.feature.args if arg.kind is not ArgKind.SERIES)
+    if params is None:
+        params = tuple(a.trial for a in guard.feature.args if a.kind is not ArgKind.SERIES)
     guard.count("warmup", params)
     rows = _rows(guard, params)
     series = sum(1 for arg in guard.feature.args if arg.kind is ArgKind.SERIES)

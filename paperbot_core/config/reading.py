@@ -116,6 +116,8 @@ def _one(
     else:
         span, shown = places.span(loc), _shown(entry.get("input"))
     code, message, expected, help_text = _value_error(kind, shown, entry, name)
+    if kind == "model_type" and (keys := sorted(_keys_at(model, loc))):
+        expected += ": " + ", ".join(f"`{key}`" for key in keys)
     return places.diagnostic(code, message, span, expected=expected, help=help_text)
 
 
@@ -161,7 +163,8 @@ def _value_error(
     bounds = [f"{word} {ctx[key]}" for key, word in _BOUNDS.items() if key in ctx]
     if bounds:
         return "PB2004", f"{shown} is out of range", f"a number {' and '.join(bounds)}", ""
-    if kind == "finite_number" or kind.startswith("decimal_"):
+    is_digits = kind.startswith("decimal_") and not kind.endswith(("parsing", "type"))
+    if kind == "finite_number" or is_digits:
         return "PB2004", f"{shown} is not a number that can be used", "a finite decimal number", ""
     expected = _KINDS.get(kind.partition("_")[0], "another kind of value")
     if entry.get("input") is None:
@@ -171,8 +174,8 @@ def _value_error(
 
 def _length(ctx: Mapping[str, Any]) -> str:
     if "min_length" in ctx:
-        return f"at least {ctx['min_length']}"
-    return f"at most {ctx['max_length']}" if "max_length" in ctx else ""
+        return f"at least {ctx['min_length']} long"
+    return f"at most {ctx['max_length']} long" if "max_length" in ctx else ""
 
 
 def _shown(value: object) -> str:
@@ -204,7 +207,7 @@ def _described(model: type[StrictModel], loc: Loc) -> str:
 def _doc(annotation: Any) -> str:
     doc = getattr(annotation, "__doc__", None)
     is_ours = isinstance(annotation, type) and issubclass(annotation, StrictModel)
-    return doc.splitlines()[0].rstrip(".") if doc and is_ours else ""
+    return (doc[0].lower() + doc.splitlines()[0][1:]).rstrip(".") if doc and is_ours else ""
 
 
 def _keys_at(model: type[StrictModel], loc: Loc) -> set[str]:

@@ -10,7 +10,7 @@ from paperbot_core.config.settings import Settings
 from paperbot_core.config.source_map import SourceMap
 from paperbot_core.config.strategy import StrategyFile
 from paperbot_core.config.universe import UniverseFile
-from paperbot_core.diagnostics import Diagnostic, Severity, did_you_mean
+from paperbot_core.diagnostics import Diagnostic, Severity, did_you_mean, nearest
 
 _TICKER = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,31}")
 #: Tiers that a policy may limit although a (replaced) universe has none of them.
@@ -120,7 +120,7 @@ def _universe_entries(
             yield places.diagnostic(
                 "PB3007", f"`{entry}` is in no tier of the universe", span,
                 severity=Severity.WARNING,
-                help=did_you_mean(entry, known) or "it trades in tier `unlisted`, without a grid",
+                help=_near_symbol(entry, listed) or "it trades in tier `unlisted`, without a grid",
             )  # fmt: skip
             continue
         tiers = ", ".join(f"`{name}`" for name in universe.tiers)
@@ -129,6 +129,13 @@ def _universe_entries(
             expected=f"a tier ({tiers}) or a symbol such as `BTC/USDT`",
             help=did_you_mean(entry, known),
         )  # fmt: skip
+
+
+def _near_symbol(entry: str, listed: set[str]) -> str:
+    """Compare what stands before the slash: all pairs of one quote currency look alike."""
+    bases = {symbol.partition("/")[0]: symbol for symbol in sorted(listed)}
+    near = nearest(entry.partition("/")[0], bases)
+    return f"did you mean `{bases[near]}`?" if near else ""
 
 
 def _size_tiers(
@@ -140,14 +147,16 @@ def _size_tiers(
         if not isinstance(sizes, dict):
             continue
         known = [*universe.tiers, "unlisted"]
-        for name in sizes:
-            if name not in known:
-                yield places.diagnostic(
-                    "PB3008", f"the universe has no tier `{name}`",
-                    places.key_span(("size", key, name)), help=did_you_mean(name, known),
-                )  # fmt: skip
+        unknown = [name for name in sizes if name not in known]
+        for name in unknown:
+            yield places.diagnostic(
+                "PB3008", f"the universe has no tier `{name}`",
+                places.key_span(("size", key, name)), help=did_you_mean(name, known),
+            )  # fmt: skip
         traded = {e if e in universe.tiers else universe.tier_of(e) for e in file.universe}
         for name in sorted(traded - set(sizes)):
+            if nearest(name, unknown):
+                continue
             yield places.diagnostic(
                 "PB3008", f"`{key}` has no size for tier `{name}`",
                 places.key_span(("size", key)), expected="a size for every tier of `universe`",

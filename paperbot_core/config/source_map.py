@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from paperbot_core.diagnostics import Diagnostic, Severity, Span
 Path = Sequence[str | int]
 
 _SPACES = " \t\r\n"
+#: A double-quoted line that goes on in the next one without a space between.
+_JOINED_LINES = re.compile(r"(\\\r?\n[ \t]*)+")
 #: Length of a double-quoted escape after the backslash, by its letter; all others are 1 long.
 _ESCAPE_LENGTH = {"x": 3, "u": 5, "U": 9}
 
@@ -101,10 +104,10 @@ class SourceMap:
         if isinstance(node, Scalar):
             if not (start or end):
                 return self._whole(node, key)
-            offsets = _offsets(self.source.text, node)
-            first = offsets[min(start, len(node.text))]
-            last = offsets[min(max(end, start + 1), len(node.text)) - 1] if node.text else first
-            return self.source.span(first, last + 1)
+            places = _places(self.source.text, node)
+            first = places[min(start, len(node.text))]
+            last = places[min(max(end - 1, start), len(node.text))]
+            return self.source.span(first[0], last[1])
         if node.flow or key is None:
             return self.source.span(node.start, node.end if node.flow else node.start)
         return self.source.span(key.start, key.end)
@@ -158,9 +161,8 @@ class SourceMap:
         if node.end > node.start and not block:
             return self.source.span(node.start, node.end)
         if block and node.text.strip():
-            offsets = _offsets(self.source.text, node)
             lead = len(node.text) - len(node.text.lstrip())
-            return self.source.span(offsets[lead], node.end)
+            return self.source.span(_places(self.source.text, node)[lead][0], node.end)
         return (
             self.source.span(key.start, key.end) if key else self.source.span(node.start, node.end)
         )
@@ -175,8 +177,8 @@ def _child(node: Node | None, segment: str | int) -> tuple[Node | None, Scalar |
     return None, None
 
 
-def _offsets(text: str, node: Scalar) -> list[int]:
-    """Return the file offset of each character of the scalar's text, and one past the last.
+def _places(text: str, node: Scalar) -> list[tuple[int, int]]:
+    """Return where in the file each character of the scalar's text begins and ends, and its end.
 
     The visible characters of a scalar stand in the file in the same order; what lies between them
     (folded lines, indentation, escapes) is walked over. White space takes the place where it began.
@@ -187,15 +189,18 @@ def _offsets(text: str, node: Scalar) -> list[int]:
         at = node.end if at < 0 else at + 1
     elif node.style:
         at += 1
-    found: list[int] = []
+    found: list[tuple[int, int]] = []
     for char in node.text:
+        if node.style == '"' and (joined := _JOINED_LINES.match(text, at, node.end)):
+            at = joined.end()
         if char not in _SPACES:
             while at < node.end and text[at] in _SPACES:
                 at += 1
         at = min(at, max(node.end - 1, node.start))
-        found.append(at)
-        at += _width(text, at, char, node.style)
-    return [*found, min(at, node.end)]
+        width = _width(text, at, char, node.style)
+        found.append((at, at + width))
+        at += width
+    return [*found, (min(at, node.end), min(at, node.end))]
 
 
 def _width(text: str, at: int, char: str, style: str) -> int:

@@ -125,6 +125,7 @@ def _raise_syntax(error: yaml.MarkedYAMLError, places: SourceMap) -> NoReturn:
     begun = error.context_mark.index if error.context_mark else index
     char, problem = text[index : index + 1], error.problem or ""
     in_flow = "flow" in (error.context or "")
+    before = text[text.rfind("\n", 0, index) + 1 : index]
     code, help_text = (
         "PB1005",
         "check the indentation and the quotes of this line and the one above",
@@ -138,11 +139,17 @@ def _raise_syntax(error: yaml.MarkedYAMLError, places: SourceMap) -> NoReturn:
     elif in_flow:
         message = f"`{text[begun : begun + 1]}` is not closed"
         index, help_text = begun, "close it, or put the text in quotes"
-    elif "cannot start any token" in problem and char == "\t":
+    elif "\t" in before + char and not before.strip():
         code, message = "PB1006", "a tab is not allowed here"
-        help_text = "indent with spaces"
+        index, help_text = index - len(before) + (before + char).index("\t"), "indent with spaces"
     elif "cannot start any token" in problem:
         message, help_text = f"an unquoted text cannot start with `{char}`", "put it in quotes"
+    elif "mapping values are not allowed" in problem and ": " not in before:
+        index, message = (
+            index - len(before.lstrip()),
+            "indented deeper, this continues the line above",
+        )
+        help_text = "align it with the other keys of its block"
     elif "mapping values are not allowed" in problem:
         message = "a second `: ` in an unquoted text"
         help_text = "put the text in quotes, or begin a new line"

@@ -18,7 +18,12 @@ def _place(diagnostic: Diagnostic) -> str:
 
 def _headline(diagnostic: Diagnostic) -> str:
     kind = f"{diagnostic.severity}[{diagnostic.code}]"
-    return f"{_place(diagnostic)}{kind}: {diagnostic.message}"
+    return _visible(f"{_place(diagnostic)}{kind}: {diagnostic.message}")
+
+
+def _visible(text: str) -> str:
+    """Replace what a terminal would obey instead of show; a tab stays, markers rely on it."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
 
 def _excerpt(diagnostic: Diagnostic) -> list[str]:
@@ -31,7 +36,7 @@ def _excerpt(diagnostic: Diagnostic) -> list[str]:
     blank = "".join("\t" if char == "\t" else " " for char in before)
     width = max(1, min(span.end_column, len(diagnostic.source) + 1) - span.column)
     marker = f"{gutter} | {blank}{'^' * width} {diagnostic.label}".rstrip()
-    return [f"{gutter} |", f"{number} | {diagnostic.source}".rstrip(), marker]
+    return [f"{gutter} |", f"{number} | {_visible(diagnostic.source)}".rstrip(), marker]
 
 
 def render_one(diagnostic: Diagnostic) -> str:
@@ -39,9 +44,9 @@ def render_one(diagnostic: Diagnostic) -> str:
     lines = [_headline(diagnostic), *_excerpt(diagnostic)]
     indent = " " * len(str(diagnostic.span.line)) if diagnostic.span and diagnostic.source else " "
     if diagnostic.expected:
-        lines.append(f"{indent} = expected: {diagnostic.expected}")
+        lines.append(f"{indent} = expected: {_visible(diagnostic.expected)}")
     if diagnostic.help:
-        lines.append(f"{indent} = help: {diagnostic.help}")
+        lines.append(f"{indent} = help: {_visible(diagnostic.help)}")
     lines.append(f"{indent} = more: paperbot explain {diagnostic.code}")
     return "\n".join(lines)
 

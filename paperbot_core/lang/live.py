@@ -93,7 +93,13 @@ class Live:
         return self._slots[node.key]
 
     def update(self, bar: Bar) -> list[float]:
-        """Take one closed bar and return the values of the roots, in order.
+        """Take one closed bar and return the values of the roots, in order; see `advance`."""
+        self.advance(bar)
+        values = self.values
+        return [values[slot] for slot in self._out]
+
+    def advance(self, bar: Bar) -> None:
+        """Take one closed bar; `values` then holds every planned node's value, see `slot`.
 
         Numbers are NaN and conditions -1 while unknown.
 
@@ -106,11 +112,9 @@ class Live:
                 expected=f"bars in order, one per {timeframe_text(self._own.timeframe)}",
             ))
         self._end = bar.ts + bar.tf_ms
-        values = self.values
         if self._longer:
             self._close_longer(bar)
         self._run(self._own, bar)
-        return [values[slot] for slot in self._out]
 
     def ready_row(self, roots: Iterable[Node]) -> int | None:
         """Return the first row at which planned `roots` are warm; None while that is not known."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paperbot_core.diagnostics import did_you_mean
 from paperbot_core.features.function import WINDOW_MAX
@@ -46,6 +46,7 @@ class _Place:
 
     path: Path
     text: str
+    shift: int = 0
     nodes: dict[tuple[int, int], Node] = field(default_factory=dict)
 
 
@@ -60,9 +61,12 @@ class Lowering:
         self._place = _Place((), "")
         self.problems: dict[tuple[Path, Problem], None] = {}
 
-    def expression(self, path: Path, text: str) -> Expression | None:
-        """Compile one expression that stands at `path`; None after reporting what is wrong."""
-        return self._compile(path, text, self.scope.timeframe)
+    def expression(self, path: Path, text: str, shift: int = 0) -> Expression | None:
+        """Compile one expression that stands at `path`; None after reporting what is wrong.
+
+        `shift` is where the expression starts inside the text at `path`.
+        """
+        return self._compile(path, text, self.scope.timeframe, shift)
 
     def feature(self, name: str) -> Expression | None:
         """Compile a named feature on the strategy's own timeframe; None if it is wrong."""
@@ -70,18 +74,25 @@ class Lowering:
 
     def report(self, problem: Problem, path: Path | None = None) -> None:
         """Add a problem of the current expression, or of the one at `path`; once each."""
-        self.problems[self._place.path if path is None else path, problem] = None
+        if path is None:
+            path, shift = self._place.path, self._place.shift
+            problem = replace(problem, start=problem.start + shift, end=problem.end + shift)
+        self.problems[path, problem] = None
 
-    def _compile(self, path: Path, text: str, timeframe: int) -> Expression | None:
+    def _compile(
+        self, path: Path, text: str, timeframe: int, shift: int = 0
+    ) -> Expression | None:
         parsed = parse(text)
-        if parsed.problem is not None or parsed.root is None:
-            if parsed.problem is not None:
-                self.report(parsed.problem, path)
-            return None
-        outer, self._place = self._place, _Place(path, text)
-        root = self.lower(parsed.root, timeframe)
-        nodes, self._place = self._place.nodes, outer
-        return None if root is None else Expression(text, parsed.root, root, nodes)
+        outer, self._place = self._place, _Place(path, text, shift)
+        found: Expression | None = None
+        if parsed.problem is not None:
+            self.report(parsed.problem)
+        elif parsed.root is not None:
+            root = self.lower(parsed.root, timeframe)
+            if root is not None:
+                found = Expression(text, parsed.root, root, self._place.nodes)
+        self._place = outer
+        return found
 
     def _feature(self, name: str, timeframe: int) -> Expression | None:
         key = (name, timeframe)

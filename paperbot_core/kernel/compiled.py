@@ -22,12 +22,12 @@ TAPE = 1 << 14
 def _drive(  # noqa: PLR0913  (numba wants the arrays one by one)
     first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs, lows, closes, volumes, bits,
     columns, constants, values, account, limits, markets, specs, slots, boxes, clusters, tiers,
-    active, queue, facts, legs, trades, refused, shrunk, equity, legs_full, trades_full,
+    active, queue, facts, legs, trades, refused, shrunk, equity, cash, gross, legs_full, trades_full,
 ):  # type: ignore[no-untyped-def]
     return drive(
         first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs, lows, closes, volumes, bits,
         columns, constants, values, account[0], limits[0], markets, specs, slots, boxes, clusters,
-        tiers, active, queue, facts, legs, trades, refused, shrunk, equity, legs_full, trades_full,
+        tiers, active, queue, facts, legs, trades, refused, shrunk, equity, cash, gross, legs_full, trades_full,
         no_review, no_witness,
     )
 
@@ -51,7 +51,7 @@ def run_compiled(desk: Desk, inputs: Inputs, *, quiet: bool = True) -> Outputs:
     legs = np.zeros(TAPE + count * LEGS_A_STEP, rec.dtype(rec.LEG))
     trades = np.zeros(TAPE + count * TRADES_A_STEP, rec.dtype(rec.TRADE))
     refused, shrunk = np.zeros(RULES, np.int64), np.zeros(RULES, np.int64)
-    equity = np.empty(steps)
+    curve = [np.empty(steps) for _ in range(3)]
     if steps and account["anchor_day"][0] < 0:
         account["anchor_day"] = (int(inputs.times[0]) - int(markets["tf_ms"].min())) // DAY_MS
     bars = [_flat(b) for b in inputs.bars]
@@ -62,14 +62,15 @@ def run_compiled(desk: Desk, inputs: Inputs, *, quiet: bool = True) -> Outputs:
         first = function(
             first, steps, quiet, inputs.bars[0].shape[1], inputs.bits.shape[1], _flat(inputs.times), _flat(inputs.bar_rows),
             _flat(inputs.slot_rows), *bars, *feeds, account, limits, markets, specs, slots,
-            boxes, clusters, tiers, active, queue, facts, legs, trades, refused, shrunk, equity,
+            boxes, clusters, tiers, active, queue, facts, legs, trades, refused, shrunk, *curve,
             TAPE, TAPE,
         )
         kept_legs.append(legs[: account["legs"][0]].copy())
         kept_trades.append(trades[: account["trades"][0]].copy())
         account["legs"] = account["trades"] = 0
     return Outputs(
-        equity=equity, legs=_joined(kept_legs, legs), trades=_joined(kept_trades, trades),
+        equity=curve[0], cash=curve[1], gross=curve[2],
+        legs=_joined(kept_legs, legs), trades=_joined(kept_trades, trades),
         refused=refused, shrunk=shrunk, account=rec.as_row(rec.ACCOUNT, account[0]),
         slots=[rec.as_row(rec.SLOT, s) for s in slots],
     )

@@ -60,7 +60,7 @@ def drive(
     columns: Table, constants: Table, values: Table, a: Account, p: Limits, markets: Table,
     specs: Table, slots: Table, boxes: Table, clusters: Table, tiers: Table, active: Table,
     queue: Table, facts: Table, legs: Table, trades: Table, refused: Table, shrunk: Table,
-    equity: Table, legs_full: int, trades_full: int, review: Review, witness: Witness,
+    equity: Table, cash: Table, gross: Table, legs_full: int, trades_full: int, review: Review, witness: Witness,
 ) -> int:
     """Run the steps `first` .. `steps` - 1 and return the number of the next one.
 
@@ -94,7 +94,7 @@ def drive(
         else:
             step(now, a, p, markets, specs, slots, boxes, clusters, tiers, active, count, queue,
                  facts, legs, trades, refused, shrunk, review, witness)
-        equity[i] = a.equity
+        equity[i], cash[i], gross[i] = a.equity, a.cash, a.gross
         if a.legs >= legs_full or a.trades >= trades_full:
             return i + 1
     return steps

@@ -34,9 +34,11 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """What a run wrote: equity by step, the tapes as structured arrays, and the last records."""
+    """What a run wrote: equity, cash and gross by step, the tapes as structured arrays, and the last records."""
 
     equity: Floats
+    cash: Floats
+    gross: Floats
     legs: NDArray[Any]
     trades: NDArray[Any]
     refused: NDArray[np.int64]

@@ -104,7 +104,7 @@ def run_plain(
     k = PlainKernel(desk, review=review, witness=witness, capacity=64)
     if steps:
         k.start_day(int(inputs.times[0]) - min(m.tf_ms for m in k.markets))
-    equity = [0.0] * steps
+    curve = [[0.0] * steps for _ in range(3)]
     legs, trades = [], []
     lists: list[Any] = [
         x.reshape(-1).tolist()
@@ -119,14 +119,15 @@ def run_plain(
         first = drive(
             first, steps, quiet, inputs.bars[0].shape[1], inputs.bits.shape[1], *lists, k.account, k.limits, k.markets, k.specs,
             k.slots, k.boxes, k.clusters, k.tiers, k.active, k.queue, k.facts, k.legs, k.trades,
-            k.refused, k.shrunk, equity, len(k.legs) - slots * LEGS_A_STEP,
+            k.refused, k.shrunk, *curve, len(k.legs) - slots * LEGS_A_STEP,
             len(k.trades) - slots * TRADES_A_STEP, review, witness,
         )
         legs += [rec.as_row(rec.LEG, leg) for leg in k.legs[: k.account.legs]]
         trades += [rec.as_row(rec.TRADE, trade) for trade in k.trades[: k.account.trades]]
         k.account.legs = k.account.trades = 0
     return Outputs(
-        equity=np.array(equity, np.float64), legs=rec.array(rec.LEG, legs),
+        equity=np.array(curve[0], np.float64), cash=np.array(curve[1], np.float64),
+        gross=np.array(curve[2], np.float64), legs=rec.array(rec.LEG, legs),
         trades=rec.array(rec.TRADE, trades), refused=np.array(k.refused, np.int64),
         shrunk=np.array(k.shrunk, np.int64), account=rec.as_row(rec.ACCOUNT, k.account),
         slots=[rec.as_row(rec.SLOT, s) for s in k.slots],

@@ -1,0 +1,232 @@
+"""A backtest from request to result: check the project, read candles, simulate, sum up."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paperbot_core.config.project import Project
+from paperbot_core.diagnostics import Diagnostic
+from paperbot_core.domain.market import Candles, timeframe_text
+from paperbot_core.features.table import FUNCTIONS
+from paperbot_core.kernel.desk import Fills
+from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.market.timerange import TimeRange
+from paperbot_core.research.check import check_project
+from paperbot_core.research.history import History, load_history
+from paperbot_core.research.metrics_breakdown import breakdowns
+from paperbot_core.research.result import (
+    buy_and_hold_pct,
+    by_rule,
+    fill_table,
+    metrics_of,
+    shaping_warnings,
+    trade_columns,
+    trade_table,
+)
+from paperbot_core.research.simulate import Setup, Simulation, Stage, simulate, with_fee
+
+if TYPE_CHECKING:
+    from paperbot_core.plugins import Plugins
+
+Sets = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """What the user asked for; None stands for what the project's files say.
+
+    `sets` are parameter values by strategy; `detail` is the length in ms of the bars that decide
+    fills inside a strategy's own bar.
+    """
+
+    strategies: tuple[str, ...]
+    paths: tuple[Path, ...]
+    span: TimeRange = TimeRange()
+    cash: Decimal | None = None
+    fee_bps: Decimal | None = None
+    slippage_bps: float | None = None
+    sets: Sets = field(default_factory=dict)
+    symbol: str | None = None
+    timeframe: str | None = None
+    detail: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BacktestResult:
+    """A finished backtest: its facts (the JSON of the command) and its tables by column."""
+
+    facts: dict[str, Any]
+    trades: dict[str, Any]
+    fills: dict[str, Any]
+    equity: dict[str, Any]
+    candles: tuple[Candles, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A checked project with the candles and rules of one request, ready to be simulated."""
+
+    project: Project
+    strategies: tuple[CompiledStrategy, ...]
+    history: History
+    setup: Setup
+    warnings: tuple[Diagnostic, ...]
+
+
+def compile_with(project: Project, name: str, params: Mapping[str, float]) -> CompiledStrategy:
+    """Compile one strategy of a checked project with other parameter values.
+
+    Raises:
+        UserError: an unknown parameter, or a value outside its bounds.
+    """
+    loaded = project.strategy(name)
+    return compile_strategy(loaded.file, places=loaded.places, params=params, functions=FUNCTIONS)
+
+
+def prepare(
+    directory: Path,
+    request: BacktestRequest,
+    *,
+    policy: Path | None = None,
+    universe: Path | None = None,
+) -> Prepared:
+    """Check the project and read the candles a request needs.
+
+    Raises:
+        UserError, DataError: everything wrong with the files, the candles or the request.
+    """
+    checked = check_project(directory, policy=policy, universe=universe, names=request.strategies)
+    project = checked.project
+    strategies = tuple(
+        compile_with(project, name, request.sets[name])
+        if name in request.sets else checked.compiled[name]
+        for name in request.strategies
+    )
+    history = load_history(
+        project, strategies, request.paths, symbol=request.symbol, timeframe=request.timeframe,
+        detail=request.detail,
+    )
+    simulation = project.settings.simulation
+    slippage = simulation.slippage_bps if request.slippage_bps is None else request.slippage_bps
+    cash = project.settings.wallet.cash if request.cash is None else request.cash
+    setup = Setup(
+        policy=project.policy,
+        instruments={
+            symbol: with_fee(project.instrument(symbol), request.fee_bps) for symbol in history.base
+        },
+        cash=float(cash),
+        fills=Fills(slippage, simulation.volume_share_pct or 0.0),
+        span=request.span,
+    )
+    return Prepared(project, strategies, history, setup, checked.warnings + history.warnings)
+
+
+def run_backtest(
+    directory: Path,
+    request: BacktestRequest,
+    *,
+    policy: Path | None = None,
+    universe: Path | None = None,
+) -> BacktestResult:
+    """Run the backtest a user asked for.
+
+    Raises:
+        UserError, DataError: everything wrong with the files, the candles or the request.
+    """
+    clock = _Clock()
+    ready = prepare(directory, request, policy=policy, universe=universe)
+    clock.lap("load")
+    stage = Stage(ready.history, ready.strategies, request.span)
+    run = simulate(stage, ready.strategies, ready.setup)
+    clock.lap("simulate")
+    facts = summarise(ready, stage, run)
+    clock.lap("summarise")
+    facts["timing"] = clock.laps
+    return BacktestResult(
+        facts=facts,
+        trades=trade_table(run.desk, run.outputs.trades),
+        fills=fill_table(run.desk, run.outputs.legs),
+        equity={
+            "ts": run.inputs.times, "equity": run.outputs.equity,
+            "cash": run.outputs.cash, "gross": run.outputs.gross,
+        },
+        candles=tuple(stage.base),
+        warnings=ready.warnings,
+    )
+
+
+class _Clock:
+    """Seconds spent by part, for `timing` in the result."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 6)
+        self._last = now
+
+
+def run_identity(ready: Prepared, stage: Stage) -> str:
+    """Return the name of a run: the same inputs give the same name."""
+    digest = hashlib.sha256()
+    setup = ready.setup
+    digest.update(setup.policy.digest.encode())
+    digest.update(repr((setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()))).encode())
+    for c in ready.strategies:
+        digest.update(ready.project.strategy(c.file.name).text.encode())
+        digest.update(repr(sorted(c.params.items())).encode())
+    for candles in stage.base:
+        digest.update(candles.symbol.encode())
+        for name in ("ts", "open", "high", "low", "close", "volume"):
+            digest.update(getattr(candles, name).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def summarise(ready: Prepared, stage: Stage, run: Simulation) -> dict[str, Any]:
+    """Return the facts of a run: the JSON of `backtest`, and what was asked."""
+    account = run.outputs.account
+    rejections = by_rule(run.outputs.refused)
+    halted_at = account["halted_ts"] or None
+    timeframes = sorted({c.timeframe_ms for c in ready.strategies})
+    found = [d.message for d in ready.warnings]
+    found += shaping_warnings(run, rejections, halted_at)
+    return {
+        "run_id": "bt-" + run_identity(ready, stage),
+        "mode": "backtest",
+        "strategies": [c.file.name for c in ready.strategies],
+        "symbols": stage.symbols,
+        "timeframe": ",".join(timeframe_text(tf) for tf in timeframes),
+        "start": run.start_ts,
+        "end": int(run.inputs.times[-1]),
+        "bars": len(run.inputs.times),
+        "trades": len(run.outputs.trades),
+        "final_equity": float(run.outputs.equity[-1]),
+        "metrics": {
+            **metrics_of(run), "by": breakdowns(trade_columns(run.desk, run.outputs.trades)),
+        },
+        "rejections": rejections,
+        "shrunk": by_rule(run.outputs.shrunk),
+        "ambiguous_bars": account["ambiguous"],
+        "halted_at": halted_at,
+        "buy_and_hold_pct": buy_and_hold_pct(stage, run.start_ts),
+        "timing": {},
+        "warnings": found,
+        "cash": ready.setup.cash,
+        "slippage_bps": ready.setup.fills.slippage_bps,
+        "params": {c.file.name: dict(c.params) for c in ready.strategies},
+        "policy_digest": ready.setup.policy.digest,
+        "timerange": str(ready.setup.span),
+        "candles": [
+            {"symbol": f.symbol, "timeframe": f.timeframe, "path": str(f.path)}
+            for f in ready.history.files
+        ],
+    }

@@ -1,0 +1,184 @@
+"""Which candles a run needs, and the one time line they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperbot_core.config.project import Project
+from paperbot_core.config.universe import UNLISTED
+from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_error
+from paperbot_core.domain.market import Candles, timeframe_text
+from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.market.align import align
+from paperbot_core.market.files import find_candles, read_candles
+from paperbot_core.market.names import CandleFile
+from paperbot_core.market.resample import resample
+from paperbot_core.market.timerange import TimeRange
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """The candles of a run, warm-up included.
+
+    `base` has, by symbol, the bars the kernel steps on; `own` has, by (symbol, ms), the bars of
+    each strategy's timeframe (the same object where they coincide). `symbols` lists what each
+    strategy trades.
+    """
+
+    base: Mapping[str, Candles]
+    own: Mapping[Key, Candles]
+    symbols: Mapping[str, tuple[str, ...]]
+    files: tuple[CandleFile, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeLine:
+    """Decision times of a run and the rows that close at each (see `kernel.inputs.Inputs`).
+
+    `first` and `stop` bound the steps of the time range inside the whole history. Where `dense`,
+    step i closes row `first + i` of everything.
+    """
+
+    times: NDArray[np.int64]
+    base_rows: NDArray[np.int32]
+    own_rows: NDArray[np.int32]
+    first: int
+    stop: int
+    dense: bool
+
+
+def admitted(project: Project, strategy: str, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return the symbols a strategy may trade: in its universe, or in no tier at all."""
+    wanted = set(project.symbols_of(strategy))
+    return tuple(
+        s for s in sorted(set(symbols)) if s in wanted or project.universe.tier_of(s) == UNLISTED
+    )
+
+
+def load_history(
+    project: Project,
+    strategies: Sequence[CompiledStrategy],
+    paths: Sequence[Path],
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    detail: int | None = None,
+) -> History:
+    """Read the candles that `strategies` need from `paths`.
+
+    A strategy uses the file of its own timeframe, else the coarsest finer one, resampled.
+    `detail` (ms) asks for bars of that length under each of them to decide fills.
+
+    Raises:
+        UserError: PB6501 nothing for a strategy, PB6502 no file of a usable timeframe.
+        DataError: a file is not what it claims to be.
+    """
+    warnings: list[Diagnostic] = []
+    files = find_candles(paths, symbol=symbol, timeframe=timeframe, warnings=warnings)
+    by_key: dict[Key, CandleFile] = {(f.symbol, f.tf_ms): f for f in files}
+    known = sorted({f.symbol for f in files})
+    symbols = {c.file.name: admitted(project, c.file.name, known) for c in strategies}
+    faults = [_nothing(name, known) for name, found in symbols.items() if not found]
+    reader = _Reader(by_key)
+    own: dict[Key, Candles] = {}
+    for compiled in strategies:
+        for name in symbols[compiled.file.name]:
+            try:
+                own[name, compiled.timeframe_ms] = reader.get(name, compiled.timeframe_ms)
+            except UserError as error:
+                faults.extend(error.diagnostics)
+    if faults:
+        raise UserError(faults)
+    base = {}
+    for name in sorted({s for s, _ in own}):
+        finest = min(tf for s, tf in own if s == name)
+        base[name] = reader.get(name, finest if detail is None else min(detail, finest))
+    warnings += _unlisted(project, base)
+    used = tuple(by_key[key] for key in sorted(reader.read))
+    return History(base, own, symbols, used, tuple(warnings))
+
+
+class _Reader:
+    """Reads each file at most once."""
+
+    def __init__(self, files: Mapping[Key, CandleFile]) -> None:
+        self.files = files
+        self.read: dict[Key, Candles] = {}
+        self.made: dict[Key, Candles] = {}
+
+    def get(self, symbol: str, tf_ms: int) -> Candles:
+        if (symbol, tf_ms) in self.made:
+            return self.made[symbol, tf_ms]
+        finer = [tf for s, tf in self.files if s == symbol and tf <= tf_ms and tf_ms % tf == 0]
+        if not finer:
+            have = ", ".join(timeframe_text(tf) for s, tf in sorted(self.files) if s == symbol)
+            raise user_error(
+                "PB6502",
+                f"no candles of {symbol} in {timeframe_text(tf_ms)} or finer, only in {have}",
+                help="give a file of that timeframe, or of a shorter one that divides it",
+            )
+        key = (symbol, max(finer))
+        if key not in self.read:
+            self.read[key] = read_candles(self.files[key])
+        candles = self.read[key]
+        made = candles if key[1] == tf_ms else resample(candles, tf_ms)
+        self.made[symbol, tf_ms] = made
+        return made
+
+
+def _nothing(strategy: str, known: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "PB6501",
+        f"none of the symbols in the data is in the universe of strategy `{strategy}`",
+        expected="a symbol of its `universe`, or one that is in no tier of universe.yaml",
+        help="the data has " + ", ".join(known[:20]),
+    )
+
+
+def _unlisted(project: Project, base: Mapping[str, Candles]) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            "PB6503",
+            f"{symbol} is in no tier of universe.yaml: traded without tick, lot and minimum, "
+            f"as a cluster of its own, in tier `{UNLISTED}`",
+            severity=Severity.WARNING,
+            help="list it in universe.yaml to give it a tier and its real grid and fees",
+        )
+        for symbol in base
+        if project.universe.tier_of(symbol) == UNLISTED
+    ]
+
+
+def time_line(
+    base: Sequence[Candles], own: Sequence[Candles], span: TimeRange
+) -> TimeLine:
+    """Return the steps of `span` over the union of all closes.
+
+    Raises:
+        UserError: PB6504, no bar opens in the time range.
+    """
+    grid = align([*base, *own])
+    first = 0 if span.start is None else int(grid.times.searchsorted(span.start, side="right"))
+    stop = len(grid) if span.end is None else int(grid.times.searchsorted(span.end, side="right"))
+    if first >= stop:
+        raise user_error(
+            "PB6504", f"no bar of the data opens in the time range {span}",
+            help="widen --timerange; the data is earlier or later",
+        )
+    times = grid.times[first:stop]
+    count = len(base)
+    own_rows = grid.rows[count:, first:stop].copy()
+    dense = grid.same_times
+    if not dense:
+        for rows, candles in zip(own_rows, own, strict=True):
+            closed = np.searchsorted(candles.ts + candles.tf_ms, times, side="right")
+            rows[:] = np.where(rows >= 0, rows, -closed - 1)
+    return TimeLine(times, grid.rows[:count, first:stop].copy(), own_rows, first, stop, dense)

@@ -1,0 +1,162 @@
+"""From compiled strategies and candles in memory to what the kernel wrote. No files, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperbot_core.config.policy import PolicyFile
+from paperbot_core.domain.market import Candles, Instrument
+from paperbot_core.kernel.authorise import Review
+from paperbot_core.kernel.desk import Desk, Fills, build_desk
+from paperbot_core.kernel.inputs import Inputs, Outputs
+from paperbot_core.kernel.plain import no_review, run_plain
+from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
+from paperbot_core.lang.columns import Columns
+from paperbot_core.lang.strategy import CompiledStrategy, Signals, batch_signals
+from paperbot_core.market.timerange import TimeRange
+from paperbot_core.research.history import History, Key, TimeLine, time_line
+
+#: Beyond so many bar-slots, starting numba costs less than plain Python does.
+COMPILE_ABOVE = 150_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that decides a result, besides strategies and candles."""
+
+    policy: PolicyFile
+    instruments: Mapping[str, Instrument]
+    cash: float
+    fills: Fills = Fills()
+    span: TimeRange = TimeRange()
+    review: Review | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulation:
+    """One finished run: where it started, what it read and what the kernel wrote."""
+
+    desk: Desk
+    inputs: Inputs
+    outputs: Outputs
+    start_ts: int
+
+
+def with_fee(instrument: Instrument, fee_bps: Decimal | None) -> Instrument:
+    """Return the instrument with maker and taker fee replaced; unchanged for None."""
+    if fee_bps is None:
+        return instrument
+    return replace(instrument, maker_bps=fee_bps, taker_bps=fee_bps)
+
+
+class Stage:
+    """The candles of a run laid out for the kernel; shared by every parameter set of a sweep."""
+
+    def __init__(self, history: History, strategies: Sequence[CompiledStrategy], span: TimeRange) -> None:
+        self.history = history
+        self.symbols = sorted(history.base)
+        self.keys: list[Key] = [
+            (symbol, c.timeframe_ms)
+            for c in strategies
+            for symbol in sorted(history.symbols[c.file.name])
+        ]
+        self.base = [history.base[s] for s in self.symbols]
+        own = [history.own[key] for key in self.keys]
+        self.line: TimeLine = time_line(self.base, own, span)
+        self.bars = tuple(
+            self._rows([getattr(c, name) for c in self.base])
+            for name in ("open", "high", "low", "close", "volume")
+        )
+        self.columns: dict[Key, Columns] = {k: Columns(c) for k, c in history.own.items()}
+
+    def _rows(self, arrays: Sequence[NDArray[Any]], fill: float = 0.0) -> NDArray[Any]:
+        """Return arrays of the same kind as one table, cut to the steps where that is possible."""
+        if self.line.dense:
+            arrays = [a[self.line.first : self.line.stop] for a in arrays]
+        width = max((len(a) for a in arrays), default=0)
+        if len(arrays) == 1:
+            return arrays[0].reshape(1, width)
+        table = np.full((len(arrays), width), fill, arrays[0].dtype if arrays else np.float64)
+        for row, a in zip(table, arrays, strict=True):
+            row[: len(a)] = a
+        return table
+
+    def inputs(self, signals: Sequence[Signals]) -> Inputs:
+        """Return the kernel's inputs for one set of signals, in slot order."""
+        values: list[NDArray[np.float64]] = []
+        numbers: dict[int, int] = {}
+        columns = np.full((len(signals), 5), -1, np.int64)
+        constants = np.full((len(signals), 5), np.nan)
+        for s, signal in enumerate(signals):
+            fields = (signal.strength, signal.per, signal.stop, signal.trail, signal.limit)
+            for k, field in enumerate(fields):
+                if not isinstance(field, np.ndarray):
+                    constants[s, k] = field
+                    continue
+                if id(field) not in numbers:
+                    numbers[id(field)] = len(values)
+                    values.append(field)
+                columns[s, k] = numbers[id(field)]
+        empty = np.zeros((0, 0), np.int32)
+        line = self.line
+        bits = self._rows([s.bits for s in signals])
+        return Inputs(
+            times=line.times, bars=self.bars,  # type: ignore[arg-type]
+            bar_rows=empty if line.dense else line.base_rows,
+            slot_rows=empty if line.dense else line.own_rows,
+            bits=bits, columns=columns, constants=constants,
+            values=self._rows(values) if values else np.zeros((0, bits.shape[1])),
+        )
+
+    def desk(self, strategies: Sequence[CompiledStrategy], setup: Setup) -> Desk:
+        """Return the first contents of the kernel's records."""
+        return build_desk(
+            limits=policy_limits(setup.policy),
+            tier_limits=tier_limits(setup.policy),
+            instruments=[setup.instruments[s] for s in self.symbols],
+            timeframes={s: c.tf_ms for s, c in zip(self.symbols, self.base, strict=True)},
+            plans=[strategy_plan(c, setup.policy) for c in strategies],
+            symbols=self.history.symbols, cash=setup.cash, fills=setup.fills,
+        )
+
+
+SignalSource = Callable[[CompiledStrategy, Columns], Signals]
+
+
+def simulate(
+    stage: Stage,
+    strategies: Sequence[CompiledStrategy],
+    setup: Setup,
+    *,
+    driver: str = "auto",
+    signals: SignalSource = batch_signals,
+) -> Simulation:
+    """Run `strategies`, in their order of service, over the candles of `stage`.
+
+    Args:
+        driver: `plain`, `compiled`, or `auto`: compiled for big jobs without risk-check plugins.
+        signals: where the signals of a strategy come from (plugins have their own source).
+    """
+    found = [
+        signals(c, stage.columns[symbol, c.timeframe_ms])
+        for c in strategies
+        for symbol in sorted(stage.history.symbols[c.file.name])
+    ]
+    inputs = stage.inputs(found)
+    desk = stage.desk(strategies, setup)
+    big = len(inputs.times) * len(desk.specs) > COMPILE_ABOVE
+    if setup.review is None and (driver == "compiled" or (driver == "auto" and big)):
+        # Imported here: small jobs and sessions do without numba.
+        from paperbot_core.kernel.compiled import run_compiled  # noqa: PLC0415
+
+        outputs = run_compiled(desk, inputs)
+    else:
+        outputs = run_plain(desk, inputs, review=setup.review or no_review)
+    start = int(inputs.times[0]) - min(c.tf_ms for c in stage.base)
+    return Simulation(desk, inputs, outputs, start)

@@ -28,7 +28,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from paperbot_core.diagnostics import Diagnostic, PaperbotError
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, PluginError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -138,15 +138,12 @@ class PaperbotGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command `cmd_name`, or return None if there is none."""
-        entry = self.table.get(cmd_name)
-        target = entry.target if entry else _plugin_commands().get(cmd_name)
-        if target is None:
-            return None
-        module, _, attribute = target.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{target} is not a click command")
-        return command
+        if entry := self.table.get(cmd_name):
+            module, _, attribute = entry.target.partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        target = _plugin_commands().get(cmd_name)
+        return None if target is None else _import_plugin_command(cmd_name, target)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands in the help page, importing none of them."""
@@ -183,6 +180,24 @@ def _plugin_commands() -> dict[str, str]:
     from importlib.metadata import entry_points
 
     return {point.name: point.value for point in entry_points(group=COMMANDS_GROUP)}
+
+
+def _import_plugin_command(name: str, target: str) -> click.Command:
+    """Import a command that is not ours; whatever goes wrong there is named, and is no bug of ours.
+
+    Raises:
+        PluginError: PB1022.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        command = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise PluginError(Diagnostic("PB1022", f"command `{name}` of `{target}`: {why}")) from error
+    if not isinstance(command, click.Command):
+        why = f"`{target}` is a {type(command).__name__}, not a click command"
+        raise PluginError(Diagnostic("PB1022", f"command `{name}`: {why}"))
+    return command
 
 
 def _end(error: Exception, state: AppState) -> NoReturn:

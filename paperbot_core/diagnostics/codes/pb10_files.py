@@ -150,6 +150,14 @@ CODES: list[Code] = [
         "See the command's `--help`.",
     ),
     Code(
+        "PB1022",
+        "a plugin's command cannot be used",
+        "An installed package announces a command that fails to import or is no click command.",
+        "Only that command is affected; `paperbot plugins` shows where it comes from.",
+        "an entry point in group `paperbot.commands` that names a missing module",
+        "Repair or uninstall the package that announces it.",
+    ),
+    Code(
         "PB1021",
         "no such diagnostic",
         "`paperbot explain` knows every code that a message can have, and this is none.",

@@ -1,0 +1,171 @@
+"""Check a whole project: files, references between them, expressions and plugins, all at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from paperbot_core.config.project import LoadedStrategy, Project, load_project
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
+from paperbot_core.features.table import FUNCTIONS
+from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paperbot_core.features.function import Function
+    from paperbot_core.plugins import Plugins
+
+#: An expression that calls a plugin: `plugin.name(`.
+_PLUGIN_CALL = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\s*\(")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProject:
+    """A project without errors, each strategy compiled with its default parameters."""
+
+    project: Project
+    compiled: Mapping[str, CompiledStrategy]
+    warnings: tuple[Diagnostic, ...]
+
+
+def check_project(
+    directory: Path,
+    *,
+    policy: Path | None = None,
+    universe: Path | None = None,
+    names: Sequence[str] | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
+) -> CheckedProject:
+    """Read and compile everything.
+
+    Args:
+        directory: the project directory, as the user gave it.
+        policy: a file instead of the project's `policy.yaml`.
+        universe: a file instead of the project's `universe.yaml`.
+        names: compile these strategies only; all files are read and judged nevertheless.
+        plugins: how to load plugins; called only if a strategy needs one (default: all installed).
+
+    Raises:
+        UserError: every diagnostic of every file.
+    """
+    project = load_project(directory, policy=policy, universe=universe)
+    chosen = [project.strategy(name) for name in (project.strategies if names is None else names)]
+    table = _Functions(project, plugins or load_plugins)
+    found: list[Diagnostic] = []
+    compiled: dict[str, CompiledStrategy] = {}
+    for loaded in chosen:
+        try:
+            table.require_plugin_of(loaded)
+            compiled[loaded.name] = compile_strategy(
+                loaded.file, places=loaded.places, functions=table.for_strategy(loaded)
+            )
+        except PaperbotError as error:
+            found.extend(with_source(error.diagnostics, loaded))
+    if found:
+        raise UserError([*found, *project.warnings])
+    more = (w for one in chosen for w in with_source(compiled[one.name].warnings, one))
+    return CheckedProject(project, compiled, (*project.warnings, *more))
+
+
+def check_all(directory: Path) -> CheckedProject:
+    """Check a project and its plugins, as `paperbot check` does.
+
+    Raises:
+        UserError: every diagnostic of every file.
+        PluginError: PB5007 if a plugin that paperbot.yaml requires is not loaded.
+    """
+    loaded: list[Plugins] = []
+
+    def load_once(project: Project) -> Plugins:
+        if not loaded:
+            loaded.append(load_plugins(project))
+        return loaded[0]
+
+    checked = check_project(directory, plugins=load_once)
+    found = exchange_problems(checked.project, load_once(checked.project))
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+        raise UserError([*found, *checked.warnings])
+    return replace(checked, warnings=(*checked.warnings, *found))
+
+
+def with_source(diagnostics: Sequence[Diagnostic], loaded: LoadedStrategy) -> Iterator[Diagnostic]:
+    """Add the user's own line to diagnostics that know only their place."""
+    for diagnostic in diagnostics:
+        span = diagnostic.span
+        if span is None:
+            yield replace(diagnostic, span=Span(loaded.places.file))
+        elif span.file == loaded.places.file and not diagnostic.source:
+            yield replace(diagnostic, source=loaded.places.source.line(span.line))
+        else:
+            yield diagnostic
+
+
+def load_plugins(project: Project) -> Plugins:
+    """Import the installed plugins; those that paperbot.yaml requires must load.
+
+    Raises:
+        PluginError: PB5007 if a required plugin is missing, disabled or failed.
+    """
+    from paperbot_core.plugins import Plugins
+
+    return Plugins.load(project.settings.plugins.required)
+
+
+def exchange_problems(project: Project, plugins: Plugins) -> list[Diagnostic]:
+    """Judge the `exchange` block: an unknown plugin is a warning, a wrong option an error.
+
+    A backtest needs no exchange, so a project may be checked where its plugin is not installed.
+    """
+    choice, places = project.settings.exchange, project.settings_places
+
+    def place(path: tuple[str | int, ...]) -> Span:
+        return places.span(("exchange", *path)) if path else places.span(("exchange", "plugin"))
+
+    try:
+        component = plugins.component("exchange", choice.plugin, place)
+    except PaperbotError as error:
+        return [replace(d, severity=Severity.WARNING) for d in _lined(error, project)]
+    try:
+        component.config.model_validate(choice.options)
+    except ValueError:
+        try:
+            plugins.build("exchange", choice.plugin, choice.options, place)
+        except PaperbotError as error:
+            return _lined(error, project)
+    return []
+
+
+def _lined(error: PaperbotError, project: Project) -> list[Diagnostic]:
+    line = project.settings_places.source.line
+    return [replace(d, source=line(d.span.line)) if d.span else d for d in error.diagnostics]
+
+
+class _Functions:
+    """The functions a strategy may call; plugins are loaded when the first one asks for them."""
+
+    def __init__(self, project: Project, load: Callable[[Project], Plugins]) -> None:
+        self._project = project
+        self._load = load
+        self._plugins: Plugins | None = None
+
+    def plugins(self) -> Plugins:
+        if self._plugins is None:
+            self._plugins = self._load(self._project)
+        return self._plugins
+
+    def for_strategy(self, loaded: LoadedStrategy) -> Mapping[str, Function]:
+        if _PLUGIN_CALL.search(loaded.text):
+            return self.plugins().functions(FUNCTIONS)
+        return FUNCTIONS
+
+    def require_plugin_of(self, loaded: LoadedStrategy) -> None:
+        if loaded.file.uses is not None:
+            options = loaded.file.with_
+
+            def place(path: tuple[str | int, ...]) -> Span:
+                return loaded.places.span(("with", *path) if path else ("uses",))
+
+            self.plugins().strategy(loaded.file.uses, options, place)

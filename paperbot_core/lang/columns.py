@@ -88,9 +88,14 @@ class Columns:
         return self._array(node, self.column(node), node.timeframe or self.candles.tf_ms)
 
     def value(self, node: Node, row: int) -> float:
-        """Return a node's value as seen at `row` of our own candles, whatever its timeframe."""
+        """Return a node's value as seen at `row` of our own candles, whatever its timeframe.
+
+        Unknown before the first row.
+        """
         if node.is_constant:
             return constant_value(node)
+        if row < 0:
+            return node.unknown
         if node.timeframe != self.candles.tf_ms:
             row = int(self._aligned(node.timeframe, self.candles.tf_ms).rows[row])
         return node.unknown if row < 0 else self.array(node)[row].item()
@@ -100,6 +105,13 @@ class Columns:
         row = ready_row(roots, self._align_row)
         assert row is not None
         return row
+
+    def seen_row(self, node: Node) -> int:
+        """Return the first of our own rows at which a node of any timeframe is warm."""
+        row = self.ready_row([node])
+        if node.timeframe in (0, self.candles.tf_ms):
+            return row
+        return int(np.searchsorted(self._aligned(node.timeframe, self.candles.tf_ms).rows, row))
 
     def _align_row(self, node: Node, row: int) -> int:
         rows = self._aligned(node.args[0].timeframe, node.timeframe).rows

@@ -199,4 +199,12 @@ CODES: list[Code] = [
         "a state directory on a full disk",
         "Free some space, or choose another --state-dir.",
     ),
+    Code(
+        "PB6033",
+        "a report cannot be written",
+        "The file given with --html cannot be created there.",
+        "A report is written whole or not at all.",
+        "paperbot report --html /no/such/place/report.html as a user who may not create it",
+        "Choose another place.",
+    ),
 ]

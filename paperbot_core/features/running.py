@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ from paperbot_core.features.arrays import Floats, clean, floats, pack, unpack
 from paperbot_core.features.compiling import compile_function, is_compiled
 
 #: From this length on, importing numba and loading compiled code costs less than it saves.
-COMPILE_FROM = 50_000
+COMPILE_FROM = 250_000
+#: The same where numba is there anyway, because something else of the process is compiled.
+LOAD_FROM = 20_000
 #: The same where the process has the compiled loop already.
 COMPILED_FROM = 1_000
 
@@ -21,7 +24,9 @@ Loop = Callable[..., None]
 
 def compiling_pays(loop: Loop, size: int) -> bool:
     """Return whether to run `loop` compiled over a column of this length."""
-    return size >= COMPILE_FROM or (size >= COMPILED_FROM and is_compiled(loop))
+    if is_compiled(loop):
+        return size >= COMPILED_FROM
+    return size >= (LOAD_FROM if "numba" in sys.modules else COMPILE_FROM)
 
 
 def run(loop: Loop, columns: Sequence[Floats], constants: Sequence[float]) -> Floats:

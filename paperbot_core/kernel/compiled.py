@@ -38,6 +38,11 @@ def _flat(array: NDArray[Any]) -> NDArray[Any]:
     return flat if flat.flags.writeable else flat.copy()
 
 
+def start_numba() -> None:
+    """Make the compiled driver now, so that numba is loaded before features choose their loops."""
+    compile_function(_drive)
+
+
 def run_compiled(desk: Desk, inputs: Inputs, *, quiet: bool = True) -> Outputs:
     """Run a whole history in machine code; equal to `run_plain` to the last bit."""
     function = compile_function(_drive)

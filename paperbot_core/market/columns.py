@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, did_you_mean
+from paperbot_core.market.arrow import to_array, to_floats
 from paperbot_core.domain.market import Candles
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ def _floats(column: Any) -> Floats | None:
         return np.full(len(column), np.nan)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return None
-    if not pa.types.is_float64(kind):
-        column = column.cast(pa.float64(), safe=False)
-    return np.array(column.to_numpy(), dtype=np.float64)
+    return to_floats(column)
 
 
 def _times(
@@ -103,7 +102,7 @@ def _times(
     import pyarrow as pa
 
     if column.null_count:
-        row = int(np.argmax(column.is_null().to_numpy()))
+        row = int(np.argmax(to_array(column.is_null())))
         faults.append(
             Diagnostic(
                 "PB6007",
@@ -122,9 +121,9 @@ def _times(
         # A zone is only how a time is shown: the stored number is UTC; naive times are UTC too.
         return _from_timestamps(column, name, file, faults)
     if pa.types.is_integer(kind):
-        return _from_numbers(np.array(column.to_numpy()), name, file, faults)
+        return _from_numbers(to_array(column), name, file, faults)
     if pa.types.is_floating(kind):
-        numbers = np.array(column.to_numpy(), dtype=np.float64)
+        numbers = to_floats(column)
         exact = np.abs(numbers) < float(2**53)
         if (exact & (np.floor(numbers) == numbers)).all():
             return _from_numbers(numbers.astype(np.int64), name, file, faults)
@@ -154,7 +153,7 @@ def _from_timestamps(column: Any, name: str, file: str, faults: list[Diagnostic]
 
     factors = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
     multiply, divide = factors[column.type.unit]
-    numbers = np.array(column.cast(pa.int64()).to_numpy())
+    numbers = to_array(column.cast(pa.int64()))
     return _to_ms(numbers, multiply, divide, name, file, faults)
 
 

@@ -143,6 +143,13 @@ def simulate(
         driver: `plain`, `compiled`, or `auto`: compiled for big jobs without risk-check plugins.
         signals: where the signals of a strategy come from (plugins have their own source).
     """
+    steps = len(stage.line.times) * len(stage.keys)
+    big = driver == "compiled" or (driver == "auto" and steps > COMPILE_ABOVE)
+    if compiled := big and setup.review is None:
+        # Imported here, first: small jobs do without numba, big ones compile their features too.
+        from paperbot_core.kernel.compiled import run_compiled, start_numba  # noqa: PLC0415
+
+        start_numba()
     found = [
         signals(c, stage.columns[symbol, c.timeframe_ms])
         for c in strategies
@@ -150,11 +157,7 @@ def simulate(
     ]
     inputs = stage.inputs(found)
     desk = stage.desk(strategies, setup)
-    big = len(inputs.times) * len(desk.specs) > COMPILE_ABOVE
-    if setup.review is None and (driver == "compiled" or (driver == "auto" and big)):
-        # Imported here: small jobs and sessions do without numba.
-        from paperbot_core.kernel.compiled import run_compiled  # noqa: PLC0415
-
+    if compiled:
         outputs = run_compiled(desk, inputs)
     else:
         outputs = run_plain(desk, inputs, review=setup.review or no_review)

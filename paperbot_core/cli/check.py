@@ -38,7 +38,7 @@ def check(
     if checked:
         names = len(checked.compiled)
         plural = "strategy" if names == 1 else "strategies"
-        warned = f", {len(found)} warnings" if found else ""
+        warned = f", {len(found)} warning{'s' * (len(found) != 1)}" if found else ""
         click.echo(f"ok: {names} {plural}, policy {checked.project.policy.digest[:12]}{warned}")
     else:
         click.echo(f"\n{len(found)} found")

@@ -164,7 +164,7 @@ def _value_error(
     if bounds:
         return "PB2004", f"{shown} is out of range", f"a number {' and '.join(bounds)}", ""
     is_digits = kind.startswith("decimal_") and not kind.endswith(("parsing", "type"))
-    if kind == "finite_number" or is_digits:
+    if kind in ("finite_number", "int_parsing_size") or is_digits:
         return "PB2004", f"{shown} is not a number that can be used", "a finite decimal number", ""
     expected = _KINDS.get(kind.partition("_")[0], "another kind of value")
     if entry.get("input") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -87,10 +88,11 @@ class UniverseFile(StrictModel):
 
     def tier_of(self, symbol: str) -> str:
         """Return the tier of a symbol, `unlisted` for a symbol in none."""
-        for name, tier in self.tiers.items():
-            if symbol in tier.symbols:
-                return name
-        return UNLISTED
+        return self._tiers_by_symbol.get(symbol, UNLISTED)
+
+    @cached_property
+    def _tiers_by_symbol(self) -> dict[str, str]:
+        return {symbol: name for name, tier in self.tiers.items() for symbol in tier.symbols}
 
     def symbols_of(self, name: str) -> tuple[str, ...]:
         """Return the symbols of a tier in the order of the file; any other name is a symbol."""

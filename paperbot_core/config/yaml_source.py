@@ -136,6 +136,9 @@ def _raise_syntax(error: yaml.MarkedYAMLError, places: SourceMap) -> NoReturn:
             f"`{char}` ends this text: the expression is cut short by the braces",
         )
         help_text = _QUOTE_HELP
+    elif in_flow and text[begun : begun + 1] not in ("[", "{"):
+        message = "a value is missing here, or a bracket before it is not closed"
+        index, help_text = begun, "close it, or put the text in quotes"
     elif in_flow:
         message = f"`{text[begun : begun + 1]}` is not closed"
         index, help_text = begun, "close it, or put the text in quotes"

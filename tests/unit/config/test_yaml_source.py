@@ -93,6 +93,11 @@ def test_brackets_nested_without_end_are_refused_quickly() -> None:
     assert _codes("- " * 300_000)[0][0] == "PB1010"
 
 
+def test_a_bracket_at_the_very_end_is_told() -> None:
+    assert _codes("name: [") == [("PB1005", 1, 8)]
+    assert _codes("name: {a: ") == [("PB1005", 1, 11)]
+
+
 def test_a_key_must_be_a_text() -> None:
     assert _codes("? [a]\n: 1\n") == [("PB1005", 1, 3)]
     assert _codes("*a : 1\n")[0][0] == "PB1007"

@@ -18,6 +18,8 @@ STAMP := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 SOURCES := paperbot_core plugins tests $(wildcard bench)
 WORKERS ?= auto
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
 PYTEST_ARGS ?=
 
 .PHONY: help install demo test test-fast test-long lint format bench clean
@@ -41,7 +43,7 @@ demo: $(STAMP)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
-	$(PY) -m mypy $(SOURCES)
+	MYPYPATH=$(subst $(SPACE),:,$(PLUGINS:/pyproject.toml=)) $(PY) -m mypy $(SOURCES)
 	$(VENV)/bin/lint-imports --no-logo
 
 test: lint

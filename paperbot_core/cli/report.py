@@ -16,6 +16,9 @@ from paperbot_core.cli.state import resolve_state_dir, state_dir_option
 if TYPE_CHECKING:
     from paperbot_core.report.run import SavedRun
 
+#: Kept with a run and not printed: the version of the files, and the user's own files again.
+STORED_ONLY = ("format", "config")
+
 
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
@@ -53,7 +56,7 @@ def report(
     if html_file is not None:
         write_html(run, html_file)
     if as_json:
-        emit_json(run.facts)
+        emit_json({key: fact for key, fact in run.facts.items() if key not in STORED_ONLY})
     else:
         echo_summary(run)
     if html_file is not None:

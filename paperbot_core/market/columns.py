@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, did_you_mean
-from paperbot_core.market.arrow import to_array, to_floats
 from paperbot_core.domain.market import Candles
+from paperbot_core.market.arrow import to_array, to_floats
 
 if TYPE_CHECKING:
     from paperbot_core.domain.market import Floats, Ints

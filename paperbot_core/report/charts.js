@@ -61,7 +61,7 @@ function timeLabel(t, span) {
 const fullTime = (t) => new Date(t).toISOString().slice(0, 16).replace("T", " ");
 
 class TimeChart {
-  /* panes: [{height, range(a, b), draw(g, x, y, view), format(value), lines?}];
+  /* panes: [{height, range(a, b), draw(g, x, y, view), format(value, step)}];
      tip(t, x, y, chart) returns rows [label, value, class?] or null, the first row is the title. */
   constructor(host, { start, end, panes, tip, minSpan, overview }) {
     Object.assign(this, { host, panes, tip, overview });
@@ -213,12 +213,14 @@ class TimeChart {
     pane.bottom = bottom;
     g.textAlign = "left";
     g.textBaseline = "middle";
-    for (const value of niceTicks(low, high, (bottom - top) / 44)) {
+    const ticks = niceTicks(low, high, (bottom - top) / 44);
+    const step = ticks.length > 1 ? ticks[1] - ticks[0] : Math.abs(ticks[0]) || 1;
+    for (const value of ticks) {
       const y = Math.round(pane.y(value)) + 0.5;
       g.strokeStyle = color("grid");
       g.beginPath(); g.moveTo(0, y); g.lineTo(this.plotWidth, y); g.stroke();
       g.fillStyle = color("muted");
-      g.fillText(pane.format(value), this.plotWidth + 7, y);
+      g.fillText(pane.format(value, step), this.plotWidth + 7, y);
     }
     g.save();
     g.beginPath();

@@ -29,17 +29,14 @@ function price(value) {
   const size = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
   return fixed(value, clamp(5 - size, 2, 10));
 }
-function short(value, decimals) {
-  const size = Math.abs(value);
-  if (size >= 1e9) return fixed(value / 1e9, 2) + "B";
-  if (size >= 1e6) return fixed(value / 1e6, 2) + "M";
-  if (size >= 1e5) return fixed(value / 1e3, 0) + "k";
-  return fixed(value, decimals);
-}
-function axisPrice(value) {
-  if (Math.abs(value) < 1e-12) return "0";
-  const size = Math.abs(value);
-  return short(value, size >= 100 ? 0 : size >= 1 ? 2 : size >= 0.01 ? 4 : 7);
+/* A value on an axis, with no more decimals than the distance of the ticks needs. */
+function tick(value, step) {
+  if (Math.abs(value) < step / 1e6) return "0";
+  const scale = [[1e9, "B"], [1e6, "M"], [1e3, "k"]].find(([size]) => Math.abs(value) >= size * 100)
+    || [1, ""];
+  const decimals = clamp(Math.ceil(-Math.log10(step / scale[0]) - 1e-9), 0, 10);
+  const half = Math.abs(step / scale[0] * Math.pow(10, decimals) % 1) > 0.01 ? 1 : 0;
+  return fixed(value / scale[0], decimals + half) + scale[1];
 }
 
 /* ---------------------------------------------------------------- theme */
@@ -125,7 +122,7 @@ function equityChart() {
   const panes = [{
     height: 2.6,
     range: (a, b) => extent(times, showHold() ? [equity, hold] : [equity], a, b),
-    format: (value) => short(value, 0),
+    format: tick,
     draw(g, x, y, view) {
       const start = Math.round(y(data.cash)) + 0.5;
       g.strokeStyle = color("line");
@@ -151,7 +148,7 @@ function equityChart() {
   }, {
     height: 1,
     range: (a, b) => [extent(times, [fall], a, b)[0] * 1.05, 0],
-    format: (value) => fixed(value, Math.abs(value) < 1 && value !== 0 ? 1 : 0) + " %",
+    format: (value, step) => tick(value, step) + " %",
     draw(g, x, y, view) {
       line(g, times, fall, x, y, view, y(0));
       g.globalAlpha = 0.25;
@@ -272,7 +269,7 @@ function priceChart() {
   function drawMarks(g, x, y, view) {
     const seen = bars.rows.filter((row) => trades.exit_ts[row] + bars.tf >= view.start
       && trades.entry_ts[row] <= view.end);
-    const crowd = seen.length > CROWD;
+    const crowd = seen.length > CROWD, accent = color("accent");
     const half = (view.end - view.start) > bars.tf * 40 ? 0 : bars.tf / 2;
     marks = [];
     for (const row of seen) {
@@ -281,8 +278,10 @@ function priceChart() {
       const won = trades.pnl[row] < 0 ? "loss" : "gain";
       marks.push([...entry, row], [...exit, row]);
       if (crowd) {
-        g.fillStyle = color("accent");
+        g.globalAlpha = clamp(800 / seen.length, 0.08, 0.9);
+        g.fillStyle = accent;
         g.fillRect(entry[0] - 1, entry[1] - 1, 2.5, 2.5);
+        g.globalAlpha = 1;
         continue;
       }
       g.strokeStyle = color(won);
@@ -303,7 +302,7 @@ function priceChart() {
       : "no trades in view";
   }
 
-  const pane = { height: 1, range, format: axisPrice,
+  const pane = { height: 1, range, format: tick,
     draw(g, x, y, view) { drawBars(g, x, y, view); drawMarks(g, x, y, view); } };
 
   const chart = new TimeChart(byId("price"), {

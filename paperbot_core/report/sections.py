@@ -21,14 +21,13 @@ from paperbot_core.report.wording import (
     MINUS,
     NOTHING,
     metric,
-    moment,
     money,
+    notices,
     percent,
     period,
     quote_of,
     shortened,
     title,
-    utc,
 )
 
 if TYPE_CHECKING:
@@ -64,13 +63,9 @@ def heading(run: SavedRun) -> str:
 
 def notes(run: SavedRun) -> str:
     """Return the warnings, a halt first; nothing where all is well."""
-    items = []
-    halted = run.get("halted_at")
-    if halted is not None:
-        at = moment(halted)
-        when = f"{utc(at)} UTC" if at is not None else str(halted)
-        items.append(f'<li class="halt">Entries were halted at {escape(when)}.</li>')
-    items.extend(f"<li>{_with_code(str(text))}</li>" for text in run.get("warnings", []))
+    items = [
+        f"<li{' class=halt' if halt else ''}>{_with_code(text)}</li>" for halt, text in notices(run)
+    ]
     return f'<ul class="notes">{"".join(items)}</ul>' if items else ""
 
 

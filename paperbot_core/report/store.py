@@ -17,6 +17,7 @@ import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError, did_you_mean
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS, Candles
+from paperbot_core.market.arrow import from_numbers, from_texts, to_array, to_floats
 from paperbot_core.market.resample import resample
 from paperbot_core.report.run import TABLES, Columns, SavedRun
 
@@ -174,11 +175,9 @@ def _write(run: SavedRun, folder: Path) -> None:
 
     for name, kinds in TABLES.items():
         columns = getattr(run, name)
-        types = {"text": pa.string(), "int": pa.int64(), "float": pa.float64()}
-        arrays = {
-            column: pa.array(columns[column], types[kind]) for column, kind in kinds.items()
-        }
-        parquet.write_table(pa.table(arrays), folder / f"{name}.parquet", compression="zstd")
+        arrays = [_arrow_column(columns[column], kind) for column, kind in kinds.items()]
+        table = pa.Table.from_arrays(arrays, names=list(kinds))
+        parquet.write_table(table, folder / f"{name}.parquet", compression="zstd")
     bars = _bars_table(thin_out(run.bars))
     parquet.write_table(bars, folder / "bars.parquet", compression="zstd")
     # run.json last: a folder without it is no run.
@@ -188,6 +187,12 @@ def _write(run: SavedRun, folder: Path) -> None:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _arrow_column(values: Any, kind: str) -> Any:
+    if kind == "text":
+        return from_texts(list(map(str, values)))
+    return from_numbers(np.asarray(values, dtype=np.int64 if kind == "int" else np.float64))
 
 
 def _plain(value: Any) -> Any:
@@ -208,15 +213,15 @@ def _bars_table(bars: Sequence[Candles]) -> Any:
     import pyarrow as pa
 
     lengths = [len(candles) for candles in bars]
-    symbols = pa.array([candles.symbol for candles in bars], pa.string())
-    index = pa.array(np.repeat(np.arange(len(bars), dtype=np.int32), lengths))
+    symbols = from_texts([candles.symbol for candles in bars])
+    index = from_numbers(np.repeat(np.arange(len(bars), dtype=np.int32), lengths))
     tf_ms = np.repeat(np.array([c.tf_ms for c in bars], np.int64), lengths)
-    columns = {"symbol": pa.DictionaryArray.from_arrays(index, symbols), "tf_ms": tf_ms}
+    arrays = [pa.DictionaryArray.from_arrays(index, symbols), from_numbers(tf_ms)]
     for name in _BAR_COLUMNS:
         parts = [getattr(candles, name) for candles in bars]
         empty = np.empty(0, np.int64 if name == "ts" else np.float64)
-        columns[name] = np.concatenate([empty, *parts])
-    return pa.table(columns)
+        arrays.append(from_numbers(np.concatenate([empty, *parts])))
+    return pa.Table.from_arrays(arrays, names=["symbol", "tf_ms", *_BAR_COLUMNS])
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
@@ -235,7 +240,8 @@ def _read_table(path: Path) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            return file.read()
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, str(error)) from error
 
@@ -248,15 +254,16 @@ def _read_columns(folder: Path, name: str) -> Columns:
         if column not in table.column_names:
             raise _damaged(path, f"it lacks the column {column}")
         values = table.column(column)
-        columns[column] = values.to_pylist() if kind == "text" else np.array(values.to_numpy())
+        read = {"text": _texts, "int": to_array, "float": to_floats}[kind]
+        columns[column] = read(values)
     return columns
 
 
 def _read_bars(folder: Path) -> list[Candles]:
     table = _read_table(folder / "bars.parquet")
     symbols = table.column("symbol").to_pylist()
-    tf_ms = table.column("tf_ms").to_numpy()
-    arrays = [np.array(table.column(name).to_numpy()) for name in _BAR_COLUMNS]
+    tf_ms = to_array(table.column("tf_ms"))
+    arrays = [to_array(table.column(name)) for name in _BAR_COLUMNS]
     if not symbols:
         return []
     starts = [row for row in range(len(symbols)) if row == 0 or symbols[row] != symbols[row - 1]]
@@ -264,6 +271,11 @@ def _read_bars(folder: Path) -> list[Candles]:
         Candles(symbols[start], int(tf_ms[start]), *(array[start:stop] for array in arrays))
         for start, stop in zip(starts, [*starts[1:], len(symbols)], strict=True)
     ]
+
+
+def _texts(column: Any) -> list[str]:
+    found: list[str] = column.to_pylist()
+    return found
 
 
 def _damaged(path: Path, reason: str) -> DataError:

@@ -17,6 +17,7 @@ from paperbot_core.report.wording import (
     TIMES,
     metric,
     money,
+    notices,
     percent,
     period,
     quote_of,
@@ -201,8 +202,8 @@ def _rules(run: SavedRun, paint: _Paint, width: int) -> list[str]:
 
 def _warnings(run: SavedRun, paint: _Paint, width: int) -> list[str]:
     lines = []
-    for text in run.get("warnings", []):
-        wrapped = textwrap.wrap(str(text), width - 2) or [""]
+    for _, text in notices(run):
+        wrapped = textwrap.wrap(text, width - 2) or [""]
         lines.append(paint.alarm(f"! {wrapped[0]}"))
         lines.extend(paint.alarm(f"  {line}") for line in wrapped[1:])
     return lines

@@ -110,6 +110,18 @@ def utc(ms: int, style: str = "%Y-%m-%d %H:%M") -> str:
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime(style)
 
 
+def notices(run: SavedRun) -> list[tuple[bool, str]]:
+    """Return what shaped the result, as (is a halt, text); a halt comes first, told once."""
+    warnings = [str(text) for text in run.get("warnings", [])]
+    found = [(text.startswith("halted"), text) for text in warnings]
+    halted = run.get("halted_at")
+    if halted is not None and not any(halt for halt, _ in found):
+        at = moment(halted)
+        when = f"{utc(at)} UTC" if at is not None else str(halted)
+        found.append((True, f"halted at {when}: no entry after that"))
+    return sorted(found, key=lambda notice: not notice[0])
+
+
 def quote_of(run: SavedRun) -> str:
     """Return the currency of all amounts, or nothing where the symbols do not tell one."""
     quotes = {str(s).partition("/")[2].partition(":")[0] for s in run.get("symbols", [])}

@@ -207,4 +207,12 @@ CODES: list[Code] = [
         "paperbot report --html /no/such/place/report.html as a user who may not create it",
         "Choose another place.",
     ),
+    Code(
+        "PB6034",
+        "a table file of no known format",
+        "Tables are written as CSV or Parquet, chosen by the ending of the file name.",
+        "A guess would surprise the program that reads it.",
+        "paperbot backtest --trades trades.xlsx",
+        "Name the file trades.csv or trades.parquet.",
+    ),
 ]

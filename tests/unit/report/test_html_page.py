@@ -104,7 +104,7 @@ def test_hostile_names_stay_text(make_run: MakeRun) -> None:
 
 def test_warnings_and_halts_come_first(make_run: MakeRun) -> None:
     page = render_html(make_run(halted_at=1_609_545_600_000))
-    halt, warning = page.index("Entries were halted at 2021-01-02"), page.index("one &lt;b&gt;")
+    halt, warning = page.index("halted at 2021-01-02"), page.index("one &lt;b&gt;")
     assert halt < warning < page.index("Total return")
     assert "<code>big</code>" in page
 

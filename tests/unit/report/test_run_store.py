@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +120,16 @@ def test_bars_are_thinned_to_round_timeframes() -> None:
     assert len(thin_out([odd])[0]) <= 20_000
     assert thin_out([one.slice(0, 50)])[0].tf_ms == HOUR
     assert thin_out([]) == []
+
+
+def test_storing_loads_no_pandas(tmp_path: Path, make_run: MakeRun) -> None:
+    RunStore(tmp_path).save(make_run())
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from paperbot_core.report.html import render_html\n"
+        "from paperbot_core.report.store import RunStore\n"
+        f"store = RunStore(Path({str(tmp_path)!r})); run = store.load()\n"
+        "store.save(run, replace=True); render_html(run)\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Between pyarrow and numpy without pandas, which `to_numpy` and `pa.array` would import (0.2 s)."""
+"""Between pyarrow and numpy without pandas, which `to_numpy` and `pa.array` would import."""
 
 from __future__ import annotations
 

@@ -70,12 +70,13 @@ def extremes(values: Floats, points: int) -> Ints:
 def buy_and_hold(times: Ints, cash: float, start: int, bars: Sequence[Candles]) -> Floats:
     """Return what `cash` in equal parts of every symbol, bought at its first open, was worth.
 
-    A part is cash until its symbol begins; no fees. Bars before `start` are left out. Empty if no
+    A part is cash until its symbol begins; no fees. Bars that closed by `start` are left out. Empty if no
     symbol has a bar.
     """
     parts = []
     for candles in bars:
-        first = int(candles.ts.searchsorted(start))
+        # Bars made longer for the chart may open a little before the run does.
+        first = int((candles.ts + candles.tf_ms).searchsorted(start, side="right"))
         if first < len(candles):
             parts.append(candles.slice(first, len(candles)))
     if not parts:

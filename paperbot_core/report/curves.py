@@ -70,8 +70,8 @@ def extremes(values: Floats, points: int) -> Ints:
 def buy_and_hold(times: Ints, cash: float, start: int, bars: Sequence[Candles]) -> Floats:
     """Return what `cash` in equal parts of every symbol, bought at its first open, was worth.
 
-    A part is cash until its symbol begins; no fees. Bars that closed by `start` are left out. Empty if no
-    symbol has a bar.
+    A part is cash until its symbol begins; no fees. Bars that closed by `start` are left out. Empty
+    if no symbol has a bar.
     """
     parts = []
     for candles in bars:

@@ -111,8 +111,11 @@ def utc(ms: int, style: str = "%Y-%m-%d %H:%M") -> str:
 
 
 def notices(run: SavedRun) -> list[tuple[bool, str]]:
-    """Return what shaped the result, as (is a halt, text); a halt comes first, told once."""
-    warnings = [str(text) for text in run.get("warnings", [])]
+    """Return what shaped the result, as (is a halt, text); a halt comes first, told once.
+
+    What is said of many symbols in the same words is said once, with their number.
+    """
+    warnings = _folded([str(text) for text in run.get("warnings", [])])
     found = [(text.startswith("halted"), text) for text in warnings]
     halted = run.get("halted_at")
     if halted is not None and not any(halt for halt, _ in found):
@@ -120,6 +123,19 @@ def notices(run: SavedRun) -> list[tuple[bool, str]]:
         when = f"{utc(at)} UTC" if at is not None else str(halted)
         found.append((True, f"halted at {when}: no entry after that"))
     return sorted(found, key=lambda notice: not notice[0])
+
+
+def _folded(texts: list[str]) -> list[str]:
+    """Return texts that differ only in their first word as one text."""
+    same: dict[str, list[str]] = {}
+    for text in texts:
+        first, _, rest = text.partition(" ")
+        same.setdefault(rest, []).append(first)
+    return [
+        f"{firsts[0]} (and {len(firsts) - 1} more) {rest}" if len(firsts) > 1 else
+        f"{firsts[0]} {rest}".rstrip()
+        for rest, firsts in same.items()
+    ]
 
 
 def quote_of(run: SavedRun) -> str:

@@ -108,7 +108,7 @@ FUNCTIONS = (
     _window(
         "sum",
         windows.window_sum,
-        window_rules.ordered_sum,
+        window_rules.total,
         Text("sum of the last n", _SAME, _WARMUP, "TA-Lib SUM"),
     ),
     number(

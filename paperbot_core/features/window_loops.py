@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 _TILE = 1024
 
 
-def sum_loop(x: Floats, n: int, out: Floats) -> None:
-    """Write the sums of n values, oldest first, into `out[n - 1:]`."""
-    rows = len(x) - n + 1
-    for start in range(0, rows, _TILE):
-        size = min(_TILE, rows - start)
-        total = out[start + n - 1 : start + n - 1 + size]
-        total[:] = x[start : start + size]
-        for k in range(1, n):
-            lag = x[start + k : start + k + size]
-            for j in range(size):
-                total[j] += lag[j]
-
-
 @jitable
 def power_of(deviation: float, power: int) -> float:
     """Return a deviation to the power 2, 3 or 4, multiplied out as `windows` does."""

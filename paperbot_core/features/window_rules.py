@@ -13,20 +13,31 @@ from paperbot_core.features.windows import BLOCK
 Window = list[float]
 
 
+def total(values: Window) -> float:
+    """Return the sum by doubling: pairs from the newest value on, an odd rest last."""
+    parts = values[::-1]
+    while len(parts) > 1:
+        pairs = list(map(add, parts[::2], parts[1::2]))
+        if len(parts) % 2:
+            pairs.append(parts[-1])
+        parts = pairs
+    return parts[0]
+
+
 def ordered_sum(values: Window) -> float:
-    """Return the sum in the order that `windows` promises (built-in `sum` compensates)."""
+    """Return the sum, oldest first in blocks (built-in `sum` compensates)."""
     if len(values) <= BLOCK:
         return reduce(add, values)
     first = len(values) % BLOCK or BLOCK
-    total = reduce(add, values[:first])
+    result = reduce(add, values[:first])
     for begin in range(first, len(values), BLOCK):
-        total += reduce(add, values[begin : begin + BLOCK])
-    return total
+        result += reduce(add, values[begin : begin + BLOCK])
+    return result
 
 
 def mean(values: Window) -> float:
     """Return the mean."""
-    return ordered_sum(values) / len(values)
+    return total(values) * (1.0 / len(values))
 
 
 def weighted_mean(values: Window) -> float:
@@ -90,4 +101,4 @@ def trend(values: Window) -> float:
 
 def volatility(values: Window) -> float:
     """Return the root of the sum of squares."""
-    return math.sqrt(ordered_sum([v * v for v in values]))
+    return math.sqrt(total([v * v for v in values]))

@@ -1,9 +1,10 @@
 """Functions of the last n values, over whole columns: each value depends on its window alone.
 
 A running sum would carry rounding errors from bar to bar, and so the place where history starts
-into every later value. The order of addition is therefore fixed: oldest value first up to 256
-values; longer windows in blocks of 256 counted back from the newest bar (the oldest block is the
-short one), each block oldest first, then the blocks oldest first. `window_rules` adds the same way.
+into every later value. The order of addition is therefore fixed. Sums and means add by doubling:
+neighbours in pairs, pairs of pairs, counted from the newest bar, an odd rest last; that is also
+fast and loses least to rounding. Weighted sums and powers of deviations add oldest value first, in
+blocks of 256 counted back from the newest bar. `window_rules` adds the same way.
 A window with an unknown value in it has no value.
 """
 
@@ -17,62 +18,64 @@ import numpy as np
 from paperbot_core.features.arrays import Floats, floats
 from paperbot_core.features.compiling import compile_function
 from paperbot_core.features.running import compiling_pays
-from paperbot_core.features.window_loops import power_loop, sum_loop, weighted_loop
+from paperbot_core.features.window_loops import power_loop, weighted_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-#: Windows up to this length are added in one go, longer ones in blocks of this length.
+#: Weighted sums and powers are added in blocks of this length.
 BLOCK = 256
 #: Values worked on at once: three such columns stay in the fast cache of a core.
 TILE = 4096
+#: The same for sums by doubling, which touch each column fewer times.
+SUM_TILE = 8192
 
 
 def window_sum(x: Floats, n: int) -> Floats:
-    """Return the sum of the last n values; NaN before there are n. O(BLOCK + n / BLOCK) a bar."""
-    if n <= BLOCK:
-        return _short_sum(x, n)
+    """Return the sum of the last n values; NaN before there are n. O(log n) a bar.
+
+    `blocks[i]` is the sum of `width` values from i on; two neighbours make one twice as wide. The
+    widths that n is made of are put together, the oldest part of the window first.
+    """
     size = len(x)
     out = np.full(size, math.nan)
-    if size < n:
-        return out
-    blocks = _short_sum(x, BLOCK)
-    rest = n % BLOCK
-    first = rest if rest else BLOCK
-    target = out[n - 1 :]
-    target[:] = (_short_sum(x, rest) if rest else blocks)[first - 1 : size - n + first]
-    for end in range(first + BLOCK, n + 1, BLOCK):
-        target += blocks[end - 1 : size - n + end]
+    spare = [np.empty(SUM_TILE + n), np.empty(SUM_TILE + n)]
+    for start in range(0, size - n + 1, SUM_TILE):
+        values = x[start : start + SUM_TILE + n - 1]
+        target = out[start + n - 1 : start + len(values)]
+        _sum_tile(values, n, target, spare)
     return out
 
 
-def _short_sum(x: Floats, n: int) -> Floats:
-    """Add n <= BLOCK values, oldest first."""
-    out = np.full(len(x), math.nan)
-    if compiling_pays(sum_loop, len(x)):
-        compile_function(sum_loop)(floats(x), n, out)
-    else:
-        short_sum_numpy(x, n, out)
-    return out
-
-
-def short_sum_numpy(x: Floats, n: int, out: Floats) -> None:
-    """Do what `sum_loop` does: one addition of shifted columns for each lag."""
-    rows = len(x) - n + 1
-    for start in range(0, rows, TILE):
-        stop = min(start + TILE, rows)
-        total = out[start + n - 1 : stop + n - 1]
-        total[:] = x[start:stop]
-        for k in range(1, n):
-            np.add(total, x[start + k : stop + k], out=total)
+def _sum_tile(values: Floats, n: int, target: Floats, spare: list[Floats]) -> None:
+    """Write the sums of the windows inside `values` into `target`."""
+    rows, width, length = len(target), 1, 0
+    blocks = values
+    parts: Floats | None = None  # parts[i] is the sum of `length` values from i on
+    while True:
+        if n & width:
+            keep = len(values) - length - width + 1
+            if parts is None:
+                parts = blocks[:keep] if width == n else blocks[:keep].copy()
+            else:
+                np.add(blocks[length : length + keep], parts[:keep], out=parts[:keep])
+            length += width
+            if length == n:
+                target[:] = parts[:rows]
+                return
+        wider = spare[0][: len(blocks) - width]
+        np.add(blocks[width:], blocks[:-width], out=wider)
+        spare.reverse()
+        blocks = wider
+        width *= 2
 
 
 def window_mean(x: Floats, n: int) -> Floats:
-    """Return the mean of the last n values."""
+    """Return the mean of the last n values: their sum times 1 / n."""
     total = window_sum(x, n)
-    return np.divide(total, n, out=total)
+    return np.multiply(total, 1.0 / n, out=total)
 
 
 def weighted_sum(x: Floats, n: int) -> Floats:

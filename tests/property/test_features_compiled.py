@@ -83,8 +83,6 @@ def test_windows(size: int, n: int, seed: int, gaps: float) -> None:
         fill(*rest, out)
         return bits(out + 0.0)
 
-    short = min(n, windows.BLOCK)
-    assert compiled(window_loops.sum_loop, x, short) == plain(windows.short_sum_numpy, x, short)
     assert compiled(window_loops.weighted_loop, x, n, windows.BLOCK) == plain(
         windows.weighted_sum_numpy, x, n
     )

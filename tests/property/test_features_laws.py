@@ -246,15 +246,9 @@ def test_sum_is_plain_additions_in_the_promised_order(n: int, seed: int) -> None
     out = FUNCTIONS["sum"].batch([x], [n])
     for row in range(n - 1, n + 2):
         window = x[row - n + 1 : row + 1].tolist()
-        first = n % 256 or min(n, 256)
-        parts = [window[:first]] + [window[i : i + 256] for i in range(first, n, 256)]
-        sums = []
-        for part in parts:
-            block = part[0]
-            for value in part[1:]:
-                block = block + value
-            sums.append(block)
-        total = sums[0]
-        for block in sums[1:]:
-            total = total + block
+        parts = window[::-1]  # pairs, newest first; an odd one out waits for the next round
+        while len(parts) > 1:
+            odd = parts[-1:] if len(parts) % 2 else []
+            parts = [parts[i] + parts[i + 1] for i in range(0, len(parts) - 1, 2)] + odd
+        total = parts[0]
         assert out[row] == total + 0.0

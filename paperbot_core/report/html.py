@@ -58,7 +58,8 @@ def render_html(run: SavedRun) -> str:
         "inside this file.</p></noscript>"
         "<footer>All times are UTC; trades are dated by the open of the bar they filled in, equity "
         f"by its close. Profit is net of fees. Made by Paperbot {escape(__version__)}.</footer>"
-        f'</main><script type="application/json" id="data">{payload(run, curves, cash)}</script>'
+        '</main><script type="application/json" id="data">'
+        f"{payload(run, curves, cash, start)}</script>"
         f"<script>{_asset('charts.js')}{_asset('page.js')}</script></body></html>\n"
     )
 

@@ -328,7 +328,9 @@ function priceChart() {
     },
   });
   charts.push(chart);
-  chart.full = [bars.t[0], bars.end];
+  /* Bars before and after the run are there to be seen, but not at first. */
+  const first = Math.max(bars.t[0], data.start), last = Math.min(bars.end, data.end);
+  if (first < last) chart.view = [first, last];
   buttons(byId("price-zoom"), chart, () => chart.full);
   const select = byId("symbol");
   const choose = (number) => {

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _MARKETS_MAX = 60
 
 
-def payload(run: SavedRun, curves: Curves, cash: float) -> str:
-    """Return the JSON for the page, safe inside a script element."""
+def payload(run: SavedRun, curves: Curves, cash: float, start: int) -> str:
+    """Return the JSON for the page of a run that began at `start`, safe inside a script element."""
     found = {
         "cash": cash,
+        "start": start,
+        "end": int(curves.times[-1]) if len(curves.times) else start,
         "equity": {
             "t": _base64(curves.times, "<f8"),
             "v": _base64(curves.equity, "<f8"),

@@ -65,8 +65,8 @@ def _write_parquet(columns: Mapping[str, list[Any]], given: Mapping[str, Any], p
     import pyarrow.parquet as pq
 
     kinds = {"i": pa.int64(), "f": pa.float64()}
-    arrays = {
-        name: pa.array(values, kinds[given[name].dtype.kind] if hasattr(given[name], "dtype") else pa.string())
-        for name, values in columns.items()
-    }
+    arrays = {}
+    for name, values in columns.items():
+        dtype = getattr(given[name], "dtype", None)
+        arrays[name] = pa.array(values, pa.string() if dtype is None else kinds[dtype.kind])
     pq.write_table(pa.table(arrays), path, compression="zstd")

@@ -9,7 +9,7 @@ import pytest
 
 from paperbot_core.report.run import SavedRun
 from paperbot_core.report.terminal import render_summary, sparkline
-from paperbot_core.report.wording import metric, moment, money, number, percent, period
+from paperbot_core.report.wording import metric, moment, money, notices, number, percent, period
 
 MakeRun = Callable[..., SavedRun]
 
@@ -37,6 +37,16 @@ def test_no_line_is_wider_than_the_terminal(make_run: MakeRun, width: int) -> No
     run = make_run(warnings=["word " * 60])
     longest = max(len(line) for line in render_summary(run, width=width).splitlines())
     assert longest <= max(43, min(width, 100))
+
+
+def test_the_same_of_many_symbols_is_said_once(make_run: MakeRun) -> None:
+    run = make_run(warnings=["A is odd", "B is odd", "one word", "C is odd", "alone"], halted_at=0)
+    assert notices(run) == [
+        (True, "halted at 1970-01-01 00:00 UTC: no entry after that"),
+        (False, "A (and 2 more) is odd"),
+        (False, "one word"),
+        (False, "alone"),
+    ]
 
 
 def test_colour_only_when_asked(make_run: MakeRun) -> None:

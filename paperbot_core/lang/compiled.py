@@ -69,9 +69,10 @@ class CompiledStrategy:
     def deciding(self) -> list[Node]:
         """Return the nodes that decide: no signal before all of them are warm.
 
-        Reasons and features that no rule reads are shown, not decided by.
+        Reasons and features that no rule reads are shown, not decided by; a plugin may read every
+        feature of its file.
         """
-        shown = ("reason.", "feature.")
+        shown = ("reason.", "feature.") if self.file.uses is None else ("reason.",)
         return [e.root for name, e in self.expressions.items() if not name.startswith(shown)]
 
     def root(self, name: str) -> Node | None:

@@ -174,7 +174,7 @@ class LiveSignals:
         """Return the signals of the last bar taken."""
         values = self.live.values
         bits = 0
-        if self._is_ready():
+        if self.is_ready():
             for slot, mask in self._rules:
                 if values[slot] == TRUE:
                     bits |= mask
@@ -202,7 +202,8 @@ class LiveSignals:
         """Return the text of a rule such as `entry.long.0` for the last bar taken."""
         return self.compiled.reasons[rule].text(self.value)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Tell whether everything that decides was warm at the last bar taken."""
         if self._ready is None:
             self._ready = self.live.ready_row(self._deciding)
         return self._ready is not None and self.live.rows > self._ready

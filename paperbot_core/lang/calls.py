@@ -13,6 +13,7 @@ from paperbot_core.lang.graph import Kind, Node, constant_value
 from paperbot_core.lang.problem import Problem
 from paperbot_core.lang.series import COLUMNS
 from paperbot_core.lang.syntax import Call, Expr, Name, Text
+from paperbot_core.lang.units import call_unit
 
 if TYPE_CHECKING:
     from paperbot_core.lang.lower import Lowering
@@ -45,11 +46,19 @@ def lower_call(low: Lowering, expr: Call, timeframe: int) -> Node | None:
 def _unknown_function(low: Lowering, expr: Call) -> None:
     where = Name(expr.name, expr.start, expr.name_end)
     if expr.name in low.scope.names():
-        low.fail("PB2121", f"`{expr.name}` is a value, not a function", where,
-                 help=f"the value n bars ago is `{expr.name}[n]`")
+        low.fail(
+            "PB2121",
+            f"`{expr.name}` is a value, not a function",
+            where,
+            help=f"the value n bars ago is `{expr.name}[n]`",
+        )
         return
-    low.fail("PB2121", f"unknown function `{expr.name}`", where,
-             help=did_you_mean(expr.name, [*low.scope.functions, "at"]))
+    low.fail(
+        "PB2121",
+        f"unknown function `{expr.name}`",
+        where,
+        help=did_you_mean(expr.name, [*low.scope.functions, "at"]),
+    )
 
 
 def _at(low: Lowering, expr: Call, timeframe: int) -> Node | None:
@@ -65,22 +74,34 @@ def _at(low: Lowering, expr: Call, timeframe: int) -> Node | None:
 
 def _frame(low: Lowering, expr: Expr, outer: int) -> int | None:
     if not isinstance(expr, Text):
-        low.fail("PB2140", f"{low.quote(expr)} is not a timeframe", expr,
-                 'a quoted timeframe such as `"4h"`')
+        low.fail(
+            "PB2140",
+            f"{low.quote(expr)} is not a timeframe",
+            expr,
+            'a quoted timeframe such as `"4h"`',
+        )
         return None
     try:
         inner = timeframe_ms(expr.value)
     except ValueError:
-        low.fail("PB2140", f"`{expr.value}` is not a timeframe", expr,
-                 "a number and one of s, m, h, d, w: `15m`, `4h`, `1d`")
+        low.fail(
+            "PB2140",
+            f"`{expr.value}` is not a timeframe",
+            expr,
+            "a number and one of s, m, h, d, w: `15m`, `4h`, `1d`",
+        )
         return None
     if inner >= outer and inner % outer == 0:
         return inner
     owner = "the strategy's own" if outer == low.scope.timeframe else "the one around it"
     name = timeframe_text(outer)
     relation = "is below" if inner < outer else "is not a multiple of"
-    low.fail("PB2141", f"the timeframe `{expr.value}` {relation} {owner}, `{name}`", expr,
-             f"a multiple of `{name}`")
+    low.fail(
+        "PB2141",
+        f"the timeframe `{expr.value}` {relation} {owner}, `{name}`",
+        expr,
+        f"a multiple of `{name}`",
+    )
     return None
 
 
@@ -105,7 +126,7 @@ def _function(
     if len(args) < len(columns) or len(params) < len(constants):
         return None
     try:
-        unit = function.unit([arg.unit for arg in args if arg.kind is Kind.NUMBER])
+        unit = call_unit(function, [arg.unit for arg in args if arg.kind is Kind.NUMBER])
     except UnitError as error:
         low.fail("PB2132", f"{low.quote(expr)}: {error}", expr)
         return None
@@ -121,14 +142,23 @@ def _constant(
         return None
     name = f"`{arg.name}` of `{function.name}`"
     if not node.is_constant:
-        low.fail("PB2123", f"{name} must not change from bar to bar", value,
-                 "a number or a parameter", f"it is called as {signature(function)}")
+        low.fail(
+            "PB2123",
+            f"{name} must not change from bar to bar",
+            value,
+            "a number or a parameter",
+            f"it is called as {signature(function)}",
+        )
         return None
     number = constant_value(node)
     if arg.kind is ArgKind.NUMBER:
         return number
     if not 1 <= number <= WINDOW_MAX or number != int(number):
-        low.fail("PB2124", f"{name} cannot be {number:g}", value,
-                 f"a whole number of bars from 1 to {WINDOW_MAX:,}")
+        low.fail(
+            "PB2124",
+            f"{name} cannot be {number:g}",
+            value,
+            f"a whole number of bars from 1 to {WINDOW_MAX:,}",
+        )
         return None
     return number

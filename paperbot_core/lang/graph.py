@@ -133,17 +133,21 @@ class Graph:
             values = [constant_value(arg) for arg in args]
             return self.constant(function.start(constants).update(*values), kind)
         return self._node(
-            Op.CALL, function.name, tuple(args), tuple(constants), kind,
-            unit if kind is Kind.NUMBER else None, timeframe, function,
+            Op.CALL,
+            function.name,
+            tuple(args),
+            tuple(constants),
+            kind,
+            unit if kind is Kind.NUMBER else None,
+            timeframe,
+            function,
         )
 
     def align(self, arg: Node, timeframe: int) -> Node:
         """Return the node that reads `arg`, of a longer timeframe, on bars of `timeframe`."""
         if arg.timeframe in (0, timeframe):
             return arg
-        return self._node(
-            Op.ALIGN, str(arg.timeframe), (arg,), (), arg.kind, arg.unit, timeframe
-        )
+        return self._node(Op.ALIGN, str(arg.timeframe), (arg,), (), arg.kind, arg.unit, timeframe)
 
 
 def constant_value(node: Node) -> float:

@@ -54,11 +54,27 @@ class _Frame:
             closed.append(now)
             now = None
         if now is None:
-            now = Bar(bar.symbol, opened, self.timeframe, bar.open, bar.high, bar.low, bar.close,
-                      bar.volume)
+            now = Bar(
+                bar.symbol,
+                opened,
+                self.timeframe,
+                bar.open,
+                bar.high,
+                bar.low,
+                bar.close,
+                bar.volume,
+            )
         else:
-            now = Bar(now.symbol, opened, self.timeframe, now.open, max(now.high, bar.high),
-                      min(now.low, bar.low), bar.close, now.volume + bar.volume)
+            now = Bar(
+                now.symbol,
+                opened,
+                self.timeframe,
+                now.open,
+                max(now.high, bar.high),
+                min(now.low, bar.low),
+                bar.close,
+                now.volume + bar.volume,
+            )
         if now.close_ts <= bar.close_ts:
             closed.append(now)
             now = None
@@ -107,10 +123,13 @@ class Live:
             DataError: PB2401, the bar starts before the last one ended.
         """
         if bar.ts < self._end:
-            raise DataError(Diagnostic(
-                "PB2401", f"the bar of {bar.symbol} at {bar.ts} starts before the last one ended",
-                expected=f"bars in order, one per {timeframe_text(self._own.timeframe)}",
-            ))
+            raise DataError(
+                Diagnostic(
+                    "PB2401",
+                    f"the bar of {bar.symbol} at {bar.ts} starts before the last one ended",
+                    expected=f"bars in order, one per {timeframe_text(self._own.timeframe)}",
+                )
+            )
         self._end = bar.ts + bar.tf_ms
         if self._longer:
             self._close_longer(bar)

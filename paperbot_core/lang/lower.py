@@ -34,9 +34,6 @@ from paperbot_core.lang.syntax import (
 )
 from paperbot_core.lang.units import Unit, divide, multiply, unit_text
 
-#: How deep features may be read at one timeframe inside another before we refuse.
-_FRAMES_MAX = 4
-
 _VERBS = {"+": "add", "-": "subtract", "%": "take the remainder of"}
 
 
@@ -79,9 +76,7 @@ class Lowering:
             problem = replace(problem, start=problem.start + shift, end=problem.end + shift)
         self.problems[path, problem] = None
 
-    def _compile(
-        self, path: Path, text: str, timeframe: int, shift: int = 0
-    ) -> Expression | None:
+    def _compile(self, path: Path, text: str, timeframe: int, shift: int = 0) -> Expression | None:
         parsed = parse(text)
         outer, self._place = self._place, _Place(path, text, shift)
         found: Expression | None = None
@@ -148,8 +143,12 @@ class Lowering:
             case Call():
                 node = lower_call(self, expr, timeframe)
             case Text():
-                self.fail("PB2106", f"a text cannot stand here: {self.quote(expr)}", expr,
-                          help='texts are timeframes only: `timeframe="4h"` or `at("4h", x)`')
+                self.fail(
+                    "PB2106",
+                    f"a text cannot stand here: {self.quote(expr)}",
+                    expr,
+                    help='texts are timeframes only: `timeframe="4h"` or `at("4h", x)`',
+                )
         return node
 
     def number(self, expr: Expr, timeframe: int) -> Node | None:
@@ -157,8 +156,12 @@ class Lowering:
         node = self.lower(expr, timeframe)
         if node is None or node.kind is Kind.NUMBER:
             return node
-        self.fail("PB2131", f"{self.quote(expr)} is a condition, a number belongs here", expr,
-                   help="turn it into a number with `where(condition, 1, 0)`")
+        self.fail(
+            "PB2131",
+            f"{self.quote(expr)} is a condition, a number belongs here",
+            expr,
+            help="turn it into a number with `where(condition, 1, 0)`",
+        )
         return None
 
     def condition(self, expr: Expr, timeframe: int) -> Node | None:
@@ -166,15 +169,24 @@ class Lowering:
         node = self.lower(expr, timeframe)
         if node is None or node.kind is Kind.CONDITION:
             return node
-        self.fail("PB2130", f"{self.quote(expr)} is a number, a condition belongs here", expr,
-                   help="compare it with something, such as `x > 0`")
+        self.fail(
+            "PB2130",
+            f"{self.quote(expr)} is a number, a condition belongs here",
+            expr,
+            help="compare it with something, such as `x > 0`",
+        )
         return None
 
     def has_value(self, expr: Expr, node: Node) -> Node | None:
         """Return `node`, or None after reporting a constant that is not a number."""
         if node.is_constant and node.kind is Kind.NUMBER and math.isnan(node.params[0]):
-            self.fail("PB2135", f"{self.quote(expr)} has no value", expr, "a finite number",
-                      "it divides by zero or leaves the range of numbers")
+            self.fail(
+                "PB2135",
+                f"{self.quote(expr)} has no value",
+                expr,
+                "a finite number",
+                "it divides by zero or leaves the range of numbers",
+            )
             return None
         return node
 
@@ -201,22 +213,26 @@ class Lowering:
         if name in self.scope.features:
             return self._feature_value(expr, timeframe)
         if name in self.scope.functions or name == "at":
-            self.fail("PB2121", f"`{name}` is a function and needs its arguments", expr,
-                       self._signature(name))
+            self.fail(
+                "PB2121",
+                f"`{name}` is a function and needs its arguments",
+                expr,
+                self._signature(name),
+            )
             return None
-        self.fail("PB2120", f"unknown name `{name}`", expr,
-                   "a series, a parameter or a named feature",
-                   did_you_mean(name, [*self.scope.names(), *self.scope.functions]))
+        self.fail(
+            "PB2120",
+            f"unknown name `{name}`",
+            expr,
+            "a series, a parameter or a named feature",
+            did_you_mean(name, [*self.scope.names(), *self.scope.functions]),
+        )
         return None
 
     def _feature_value(self, expr: Name, timeframe: int) -> Node | None:
         key = (expr.name, timeframe)
         if key in self._open:
             self.fail("PB2151", f"the feature `{expr.name}` depends on itself", expr)
-            return None
-        if len(self._open) > _FRAMES_MAX:
-            self.fail("PB2103", "features read each other at too many timeframes", expr,
-                       f"at most {_FRAMES_MAX} inside one another")
             return None
         found = self._feature(expr.name, timeframe)
         return None if found is None else found.root
@@ -249,7 +265,8 @@ class Lowering:
             "PB2132",
             f"cannot {verb} {self.quote(left)} ({unit_text(first)}) and "
             f"{self.quote(right)} ({unit_text(second)})",
-            expr, f"{unit_text(first)} on both sides",
+            expr,
+            f"{unit_text(first)} on both sides",
         )
         return False
 
@@ -259,8 +276,10 @@ class Lowering:
         for place, op in enumerate(expr.ops):
             left, right = nodes[place], nodes[place + 1]
             sides = expr.operands[place], expr.operands[place + 1]
-            if left is None or right is None or not self._same_unit(
-                expr, sides[0], left, sides[1], right, "compare"
+            if (
+                left is None
+                or right is None
+                or not self._same_unit(expr, sides[0], left, sides[1], right, "compare")
             ):
                 links.append(None)
             else:
@@ -274,17 +293,29 @@ class Lowering:
             return None
         shown = self.quote(expr.bars)
         if not bars.is_constant:
-            self.fail("PB2111", f"{shown} changes from bar to bar", expr.bars,
-                       "a constant whole number of bars", "`bars_since(condition)` counts bars")
+            self.fail(
+                "PB2111",
+                f"{shown} changes from bar to bar",
+                expr.bars,
+                "a constant whole number of bars",
+                "`bars_since(condition)` counts bars",
+            )
             return None
         count = bars.params[0]
         if count < 0:
-            self.fail("PB2110", f"{shown} bars ago would look ahead", expr.bars,
-                       "0 or more: `x[1]` is the bar before")
+            self.fail(
+                "PB2110",
+                f"{shown} bars ago would look ahead",
+                expr.bars,
+                "0 or more: `x[1]` is the bar before",
+            )
             return None
         if count != int(count) or count > WINDOW_MAX:
-            self.fail("PB2111", f"cannot go back {count:g} bars", expr.bars,
-                       f"a whole number from 0 to {WINDOW_MAX:,}")
+            self.fail(
+                "PB2111",
+                f"cannot go back {count:g} bars",
+                expr.bars,
+                f"a whole number from 0 to {WINDOW_MAX:,}",
+            )
             return None
         return node and self.graph.lag(node, int(count))
-

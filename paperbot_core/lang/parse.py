@@ -38,10 +38,19 @@ DEPTH_MAX = 64
 #: How tightly each operator binds; `not` and signs stand before their operand.
 _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _SIGN = range(1, 8)
 _BINDING = {
-    "or": _OR, "and": _AND,
-    "<": _COMPARISON, "<=": _COMPARISON, ">": _COMPARISON, ">=": _COMPARISON,
-    "==": _COMPARISON, "!=": _COMPARISON,
-    "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT,
+    "or": _OR,
+    "and": _AND,
+    "<": _COMPARISON,
+    "<=": _COMPARISON,
+    ">": _COMPARISON,
+    ">=": _COMPARISON,
+    "==": _COMPARISON,
+    "!=": _COMPARISON,
+    "+": _SUM,
+    "-": _SUM,
+    "*": _PRODUCT,
+    "/": _PRODUCT,
+    "%": _PRODUCT,
 }
 
 
@@ -84,8 +93,14 @@ def parse(text: str) -> Parsed:
 
 
 def _too_deep(start: int, end: int) -> Problem:
-    return Problem("PB2103", "the expression is nested too deeply", start, end,
-                   f"at most {DEPTH_MAX} levels", "name parts of it under `features:`")
+    return Problem(
+        "PB2103",
+        "the expression is nested too deeply",
+        start,
+        end,
+        f"at most {DEPTH_MAX} levels",
+        "name parts of it under `features:`",
+    )
 
 
 def _deeper_than(root: Expr, limit: int) -> Expr | None:
@@ -128,8 +143,15 @@ class _Reader:
         if self._is(text):
             return self._take()
         if self._now.kind == "end":
-            raise _Stop(Problem("PB2101", f"`{opener.text}` is never closed", opener.start,
-                                opener.end, f"`{text}`"))
+            raise _Stop(
+                Problem(
+                    "PB2101",
+                    f"`{opener.text}` is never closed",
+                    opener.start,
+                    opener.end,
+                    f"`{text}`",
+                )
+            )
         raise self._unexpected(f"an operator or `{text}`")
 
     def _unexpected(self, expected: str) -> _Stop:
@@ -141,8 +163,16 @@ class _Reader:
         help_text = ""
         if token.text == "=":
             help_text = "compare with `==`; `name=value` only among the arguments of a function"
-        return _Stop(Problem("PB2101", f"cannot read the expression at `{token.text}`", token.start,
-                             token.end, expected, help_text))
+        return _Stop(
+            Problem(
+                "PB2101",
+                f"cannot read the expression at `{token.text}`",
+                token.start,
+                token.end,
+                expected,
+                help_text,
+            )
+        )
 
     def read_all(self) -> Expr:
         root = self._expression(0)
@@ -220,8 +250,15 @@ class _Reader:
     def _number(self, token: Token) -> Number:
         value = float(token.text)
         if not math.isfinite(value):
-            raise _Stop(Problem("PB2105", "the number is too large", token.start, token.end,
-                                "a number below 1.7e308"))
+            raise _Stop(
+                Problem(
+                    "PB2105",
+                    "the number is too large",
+                    token.start,
+                    token.end,
+                    "a number below 1.7e308",
+                )
+            )
         return Number(value, token.start, token.end)
 
     def _name_or_call(self) -> Expr:
@@ -236,8 +273,15 @@ class _Reader:
         if self._is("("):
             return self._call(name, first.start, end)
         if len(parts) > 1:
-            raise _Stop(Problem("PB2102", f"`{name}` is not part of the language", first.start, end,
-                                help="a plugin's function is called: `plugin.name(...)`"))
+            raise _Stop(
+                Problem(
+                    "PB2102",
+                    f"`{name}` is not part of the language",
+                    first.start,
+                    end,
+                    help="a plugin's function is called: `plugin.name(...)`",
+                )
+            )
         return Name(name, first.start, end)
 
     def _call(self, name: str, start: int, name_end: int) -> Call:

@@ -54,27 +54,41 @@ def _parts(file: StrategyFile) -> Iterator[Finding]:
     has_rules = file.entry is not None or file.exit is not None
     if file.uses is not None and has_rules:
         where: Path = ("entry",) if file.entry is not None else ("exit",)
-        yield _error(where, "PB2165", "a strategy that `uses` a plugin has no rules of its own",
-                     "either `uses`, or `entry` and `exit`")
+        yield _error(
+            where,
+            "PB2165",
+            "a strategy that `uses` a plugin has no rules of its own",
+            "either `uses`, or `entry` and `exit`",
+        )
     if file.uses is None:
         if file.entry is None or not (file.entry.long or file.entry.short):
-            yield _error(() if file.entry is None else ("entry",), "PB2165",
-                         "the strategy never enters", "`entry.long`, `entry.short` or `uses`")
+            yield _error(
+                () if file.entry is None else ("entry",),
+                "PB2165",
+                "the strategy never enters",
+                "`entry.long`, `entry.short` or `uses`",
+            )
         if file.with_:
-            yield _error(("with",), "PB2165", "`with` has options for nothing",
-                         "`uses: plugin.name`")
+            yield _error(
+                ("with",), "PB2165", "`with` has options for nothing", "`uses: plugin.name`"
+            )
 
 
 def _size(file: StrategyFile) -> Iterator[Finding]:
     size = file.size
     if size.equity_pct is not None and size.risk_pct is not None:
-        yield _error(("size", "risk_pct"), "PB2161", "two sizes: `equity_pct` and `risk_pct`",
-                     "one of them")
+        yield _error(
+            ("size", "risk_pct"), "PB2161", "two sizes: `equity_pct` and `risk_pct`", "one of them"
+        )
     if size.equity_pct is None and size.risk_pct is None:
         yield _error(("size",), "PB2161", "the size says nothing", "`equity_pct` or `risk_pct`")
-    if size.per is not None and size.risk_pct is None:
-        yield _error(("size", "per"), "PB2161", "`per` has no effect without `risk_pct`",
-                     "`risk_pct` with `per`, or `equity_pct` alone")
+    if size.per is not None and size.equity_pct is not None and size.risk_pct is None:
+        yield _error(
+            ("size", "per"),
+            "PB2161",
+            "`per` has no effect without `risk_pct`",
+            "`risk_pct` with `per`, or `equity_pct` alone",
+        )
 
 
 def _without_stop(file: StrategyFile) -> Iterator[Finding]:
@@ -92,14 +106,27 @@ def _without_stop(file: StrategyFile) -> Iterator[Finding]:
     if file.pyramid:
         asked.append((("pyramid",), "`pyramid`"))
     for path, rule in _exit_rules(file):
-        asked += [((*path, key), f"`{key}`") for key in ("min_r", "max_r")
-                  if getattr(rule, key) is not None]
+        asked += [
+            ((*path, key), f"`{key}`")
+            for key in ("min_r", "max_r")
+            if getattr(rule, key) is not None
+        ]
     for path, what in asked:
-        yield _error(path, "PB2160", f"{what} counts in R, and without a stop there is no R",
-                     "`protect.stop`", _STOP_HELP)
+        yield _error(
+            path,
+            "PB2160",
+            f"{what} counts in R, and without a stop there is no R",
+            "`protect.stop`",
+            _STOP_HELP,
+        )
     if file.size.risk_pct is not None and file.size.per is None:
-        yield _error(("size", "risk_pct"), "PB2160", "`risk_pct` needs a distance to lose it at",
-                     "`size.per` or `protect.stop`", _STOP_HELP)
+        yield _error(
+            ("size", "risk_pct"),
+            "PB2160",
+            "`risk_pct` needs a distance to lose it at",
+            "`size.per` or `protect.stop`",
+            _STOP_HELP,
+        )
 
 
 def _ladder(file: StrategyFile) -> Iterator[Finding]:
@@ -108,8 +135,12 @@ def _ladder(file: StrategyFile) -> Iterator[Finding]:
     for rung in rungs:
         total += rung.fraction
     if total > 1.0 + 1e-9:
-        yield _error(("protect", "take_profit"), "PB2162",
-                     f"the fractions of the ladder add up to {total:g}", "at most 1")
+        yield _error(
+            ("protect", "take_profit"),
+            "PB2162",
+            f"the fractions of the ladder add up to {total:g}",
+            "at most 1",
+        )
     yield from _ascending(("protect", "take_profit"), [rung.at_r for rung in rungs])
     yield from _ascending(("pyramid",), [level.at_r for level in file.pyramid])
 
@@ -117,9 +148,12 @@ def _ladder(file: StrategyFile) -> Iterator[Finding]:
 def _ascending(path: Path, levels: Sequence[float]) -> Iterator[Finding]:
     for place in range(1, len(levels)):
         if levels[place] <= levels[place - 1]:
-            yield _error((*path, place, "at_r"), "PB2163",
-                         f"the level {levels[place]:g} does not come after {levels[place - 1]:g}",
-                         "ascending levels")
+            yield _error(
+                (*path, place, "at_r"),
+                "PB2163",
+                f"the level {levels[place]:g} does not come after {levels[place - 1]:g}",
+                "ascending levels",
+            )
 
 
 def _limits(file: StrategyFile) -> Iterator[Finding]:
@@ -128,8 +162,12 @@ def _limits(file: StrategyFile) -> Iterator[Finding]:
     for side, rules in (("long", file.entry.long), ("short", file.entry.short)):
         for place, rule in enumerate(rules or ()):
             if rule.limit is None and "limit_bars" in rule.model_fields_set:
-                yield _error(("entry", side, place, "limit_bars"), "PB2164",
-                             "`limit_bars` has no effect without `limit`", "`limit: a price`")
+                yield _error(
+                    ("entry", side, place, "limit_bars"),
+                    "PB2164",
+                    "`limit_bars` has no effect without `limit`",
+                    "`limit: a price`",
+                )
 
 
 def _exit_rules(file: StrategyFile) -> Iterator[tuple[Path, ExitRule]]:
@@ -142,9 +180,12 @@ def _exit_rules(file: StrategyFile) -> Iterator[tuple[Path, ExitRule]]:
 def _exits(file: StrategyFile) -> Iterator[Finding]:
     for path, rule in _exit_rules(file):
         if rule.min_r is not None and rule.max_r is not None and rule.min_r > rule.max_r:
-            yield _error((*path, "min_r"), "PB2167",
-                         f"`min_r` ({rule.min_r:g}) is above `max_r` ({rule.max_r:g})",
-                         "at most `max_r`")
+            yield _error(
+                (*path, "min_r"),
+                "PB2167",
+                f"`min_r` ({rule.min_r:g}) is above `max_r` ({rule.max_r:g})",
+                "at most `max_r`",
+            )
     if file.entry is None or file.exit is None:
         return
     for side in ("long", "short"):

@@ -64,24 +64,48 @@ _ALL = (
     Series("high", PRICE, lambda b: b.high, lambda c: c.high, "highest price of the bar"),
     Series("low", PRICE, lambda b: b.low, lambda c: c.low, "lowest price of the bar"),
     Series("close", PRICE, lambda b: b.close, lambda c: c.close, "last price of the bar"),
-    Series("volume", VOLUME, lambda b: b.volume, lambda c: c.volume,
-           "volume of the bar in base units; unknown where the source does not know it"),
+    Series(
+        "volume",
+        VOLUME,
+        lambda b: b.volume,
+        lambda c: c.volume,
+        "volume of the bar in base units; unknown where the source does not know it",
+    ),
     Series("hl2", PRICE, _hl2_bar, _hl2, "`(high + low) / 2`"),
     Series("hlc3", PRICE, _hlc3_bar, _hlc3, "`(high + low + close) / 3`"),
-    Series("hour", RATIO, lambda b: float(b.ts // HOUR_MS % 24), _clock(HOUR_MS, 24),
-           "hour of the bar's open time, UTC, 0 to 23"),
-    Series("minute", RATIO, lambda b: float(b.ts // MINUTE_MS % 60), _clock(MINUTE_MS, 60),
-           "minute of the bar's open time, 0 to 59"),
-    Series("weekday", RATIO, lambda b: float((b.ts // DAY_MS + _THURSDAY) % 7),
-           lambda c: ((c.ts // DAY_MS + _THURSDAY) % 7).astype(np.float64),
-           "day of the bar's open time, UTC, Monday 0 to Sunday 6"),
+    Series(
+        "hour",
+        RATIO,
+        lambda b: float(b.ts // HOUR_MS % 24),
+        _clock(HOUR_MS, 24),
+        "hour of the bar's open time, UTC, 0 to 23",
+    ),
+    Series(
+        "minute",
+        RATIO,
+        lambda b: float(b.ts // MINUTE_MS % 60),
+        _clock(MINUTE_MS, 60),
+        "minute of the bar's open time, 0 to 59",
+    ),
+    Series(
+        "weekday",
+        RATIO,
+        lambda b: float((b.ts // DAY_MS + _THURSDAY) % 7),
+        lambda c: ((c.ts // DAY_MS + _THURSDAY) % 7).astype(np.float64),
+        "day of the bar's open time, UTC, Monday 0 to Sunday 6",
+    ),
 )
 
 #: What an expression may name.
 SERIES: dict[str, Series] = {series.name: series for series in _ALL}
 
-_TIME = Series("ts", RATIO, lambda b: float(b.ts), lambda c: c.ts.astype(np.float64),
-               "open time in ms; for functions only")
+_TIME = Series(
+    "ts",
+    RATIO,
+    lambda b: float(b.ts),
+    lambda c: c.ts.astype(np.float64),
+    "open time in ms; for functions only",
+)
 
 #: Every column by name: SERIES and what only functions may read.
 COLUMNS: dict[str, Series] = {**SERIES, _TIME.name: _TIME}

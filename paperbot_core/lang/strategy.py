@@ -64,7 +64,8 @@ def compile_strategy(
     Raises:
         UserError: PB21xx, everything that is wrong, all at once.
     """
-    return _Compiler(file, places, params or {}, functions, graph or Graph()).run()
+    shared = Graph() if graph is None else graph
+    return _Compiler(file, places, params or {}, functions, shared).run()
 
 
 class _Compiler:
@@ -111,34 +112,55 @@ class _Compiler:
         if errors:
             raise UserError(self._found)
         compiled = CompiledStrategy(
-            file, self._params, self._low.scope.timeframe, self._low.graph, self._expressions,
-            self._reasons, equity_pct, risk_pct, 0, tuple(self._found),
+            file,
+            self._params,
+            self._low.scope.timeframe,
+            self._low.graph,
+            self._expressions,
+            self._reasons,
+            equity_pct,
+            risk_pct,
+            0,
+            tuple(self._found),
         )
         return _with_warmup(compiled)
 
-    def _report(
-        self, path: Path, problem: Problem, severity: Severity = Severity.ERROR
-    ) -> None:
+    def _report(self, path: Path, problem: Problem, severity: Severity = Severity.ERROR) -> None:
         span = self._places.span(path, problem.start, problem.end)
         self._found.append(
-            Diagnostic(problem.code, problem.message, span, severity,
-                       expected=problem.expected, help=problem.help)
+            Diagnostic(
+                problem.code,
+                problem.message,
+                span,
+                severity,
+                expected=problem.expected,
+                help=problem.help,
+            )
         )
 
     def _resolve(self, given: Mapping[str, float]) -> dict[str, float]:
         known = self._file.params
         for name, value in given.items():
             if name not in known:
-                self._report(("params",), Problem(
-                    "PB2155", f"there is no parameter `{name}`", 0, 0,
-                    ", ".join(f"`{n}`" for n in known) or "a strategy with `params`",
-                    did_you_mean(name, known),
-                ))
+                self._report(
+                    ("params",),
+                    Problem(
+                        "PB2155",
+                        f"there is no parameter `{name}`",
+                        0,
+                        0,
+                        ", ".join(f"`{n}`" for n in known) or "a strategy with `params`",
+                        did_you_mean(name, known),
+                    ),
+                )
             elif not known[name].min <= value <= known[name].max:
                 low, high = known[name].min, known[name].max
-                self._report(("params", name), Problem(
-                    "PB2154", f"`{name}` cannot be {value:g}", 0, 0, f"{low:g} to {high:g}"
-                ))
+                self._report(
+                    ("params", name),
+                    Problem(
+                        "PB2154", f"`{name}` cannot be {value:g}", 0, 0, f"{low:g} to {high:g}"
+                    ),
+                )
         return {name: float(given.get(name, param.default)) for name, param in known.items()}
 
     def _add(self, name: str, expression: Expression | None) -> None:
@@ -167,10 +189,16 @@ class _Compiler:
     def _condition(self, name: str, path: Path, text: str) -> None:
         found = self._low.expression(path, text)
         if found is not None and found.root.kind is not Kind.CONDITION:
-            self._low.report(Problem(
-                "PB2130", f"`{path[-1]}` is a number, a condition belongs here", 0, len(text),
-                help="compare it with something, such as `x > 0`",
-            ), path)
+            self._low.report(
+                Problem(
+                    "PB2130",
+                    f"`{path[-1]}` is a number, a condition belongs here",
+                    0,
+                    len(text),
+                    help="compare it with something, such as `x > 0`",
+                ),
+                path,
+            )
         self._add(name, found)
 
     def _distance(self, name: str, path: Path, text: str | None) -> None:
@@ -187,14 +215,25 @@ class _Compiler:
         node, key = found.root, path[-1]
         problem = None
         if node.kind is not Kind.NUMBER:
-            problem = Problem("PB2131", f"`{key}` is a condition, a number belongs here", 0,
-                              len(text), help="turn it into a number with `where(condition, 1, 0)`")
+            problem = Problem(
+                "PB2131",
+                f"`{key}` is a condition, a number belongs here",
+                0,
+                len(text),
+                help="turn it into a number with `where(condition, 1, 0)`",
+            )
         elif node.unit not in (None, unit):
-            problem = Problem("PB2134", f"`{key}` is measured in {unit_text(node.unit)}", 0,
-                              len(text), f"{unit_text(unit)}, as in `{_EXAMPLES[unit]}`")
+            problem = Problem(
+                "PB2134",
+                f"`{key}` is measured in {unit_text(node.unit)}",
+                0,
+                len(text),
+                f"{unit_text(unit)}, as in `{_EXAMPLES[unit]}`",
+            )
         elif node.is_constant and node.params[0] <= above:
-            problem = Problem("PB2136", f"`{key}` cannot be {node.params[0]:g}", 0, len(text),
-                              f"above {above:g}")
+            problem = Problem(
+                "PB2136", f"`{key}` cannot be {node.params[0]:g}", 0, len(text), f"above {above:g}"
+            )
         if problem is not None:
             self._low.report(problem, path)
         self._add(name, found)
@@ -227,16 +266,28 @@ class _Compiler:
             return None
         node = found.root
         if not node.is_constant or node.kind is not Kind.NUMBER:
-            self._low.report(Problem(
-                "PB2137", f"`{key}` must not change from bar to bar", 0, len(value),
-                "a number, a parameter, or arithmetic with them",
-            ), path)
+            self._low.report(
+                Problem(
+                    "PB2137",
+                    f"`{key}` must not change from bar to bar",
+                    0,
+                    len(value),
+                    "a number, a parameter, or arithmetic with them",
+                ),
+                path,
+            )
             return None
         if not 0.0 < node.params[0] <= PERCENT_MAX:
-            self._low.report(Problem(
-                "PB2137", f"`{key}` cannot be {node.params[0]:g}", 0, len(value),
-                f"above 0, at most {PERCENT_MAX:g} percent",
-            ), path)
+            self._low.report(
+                Problem(
+                    "PB2137",
+                    f"`{key}` cannot be {node.params[0]:g}",
+                    0,
+                    len(value),
+                    f"above 0, at most {PERCENT_MAX:g} percent",
+                ),
+                path,
+            )
         return node.params[0]
 
 

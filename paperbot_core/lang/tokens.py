@@ -20,9 +20,28 @@ _TOKEN = re.compile(
 _TIMEFRAME = re.compile(r"[0-9]+[smhdw]")
 
 #: Operators of the language itself; `and`, `or`, `not` are names to the tokenizer.
-_OPERATORS = frozenset({
-    "+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "(", ")", "[", "]", ",", ".", "=",
-})
+_OPERATORS = frozenset(
+    {
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "==",
+        "!=",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        "=",
+    }
+)
 WORDS = frozenset({"and", "or", "not"})
 
 #: What people write from habit, and what the language has instead.
@@ -43,7 +62,7 @@ _INSTEAD = {
     "#": "comments belong outside the expression",
     "?": "write `where(condition, a, b)`",
     ":": "`x[n]` is the value n bars ago; windows are functions such as `highest(x, n)`",
-    '"': "close the quotes; only a timeframe is quoted, as in `timeframe=\"4h\"`",
+    '"': 'close the quotes; only a timeframe is quoted, as in `timeframe="4h"`',
     "'": "close the quotes; only a timeframe is quoted, as in `timeframe='4h'`",
     "if": "write `where(condition, a, b)`",
     "else": "write `where(condition, a, b)`",
@@ -74,15 +93,26 @@ class Token:
 
 def refused(token: Token) -> Problem:
     """Return the complaint about a token that the language does not have."""
-    return Problem("PB2102", f"`{token.text}` is not part of the language", token.start, token.end,
-                   help=_INSTEAD.get(token.text, ""))
+    return Problem(
+        "PB2102",
+        f"`{token.text}` is not part of the language",
+        token.start,
+        token.end,
+        help=_INSTEAD.get(token.text, ""),
+    )
 
 
 def tokenize(text: str) -> list[Token] | Problem:
     """Split `text` into tokens, the last one of kind `end`; or say why that cannot be done."""
     if len(text) > LENGTH_MAX:
-        return Problem("PB2103", f"the expression has {len(text):,} characters", 0, len(text),
-                       f"at most {LENGTH_MAX:,}", "name parts of it under `features:`")
+        return Problem(
+            "PB2103",
+            f"the expression has {len(text):,} characters",
+            0,
+            len(text),
+            f"at most {LENGTH_MAX:,}",
+            "name parts of it under `features:`",
+        )
     tokens: list[Token] = []
     position = 0
     while position < len(text):
@@ -108,11 +138,16 @@ def tokenize(text: str) -> list[Token] | Problem:
 def _glued(number: Token, name: Token) -> Problem:
     word = number.text + name.text
     help_text = f'a timeframe is quoted: `"{word}"`' if _TIMEFRAME.fullmatch(word) else ""
-    return Problem("PB2101", f"cannot read `{word}`", number.start, name.end,
-                   "a number, or a name that starts with a letter", help_text)
+    return Problem(
+        "PB2101",
+        f"cannot read `{word}`",
+        number.start,
+        name.end,
+        "a number, or a name that starts with a letter",
+        help_text,
+    )
 
 
 def _not_ascii(text: str, position: int) -> Problem:
     message = f"`{ascii(text[position])[1:-1]}` is not a character of the language"
-    return Problem("PB2104", message, position, position + 1,
-                   "ASCII letters, digits and operators")
+    return Problem("PB2104", message, position, position + 1, "ASCII letters, digits and operators")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from paperbot_core.features.defining import unit_name
-from paperbot_core.features.function import PRICE, RATIO, VOLUME, Unit
+from collections.abc import Sequence
 
-__all__ = ["PRICE", "RATIO", "VOLUME", "Unit", "divide", "multiply", "unit_text"]
+from paperbot_core.features.defining import unit_name
+from paperbot_core.features.function import PRICE, RATIO, VOLUME, Function, Unit, UnitError
+
+__all__ = ["PRICE", "RATIO", "VOLUME", "Unit", "call_unit", "divide", "multiply", "unit_text"]
 
 
 def unit_text(unit: Unit | None) -> str:
@@ -26,3 +28,16 @@ def divide(left: Unit | None, right: Unit | None) -> Unit | None:
         return left
     above = left or RATIO
     return (above[0] - right[0], above[1] - right[1])
+
+
+def call_unit(function: Function, units: Sequence[Unit | None]) -> Unit | None:
+    """Return the unit of a function's result from those of its series arguments.
+
+    Raises:
+        UnitError: the units do not go together, or the function takes no such unit.
+    """
+    if function.name == "log" and units[0] not in (None, RATIO):
+        raise UnitError(
+            f"the logarithm of a {unit_text(units[0])} has no unit; take that of a ratio"
+        )
+    return function.unit(units)

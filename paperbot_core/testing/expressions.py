@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paperbot_core.domain.market import HOUR_MS, Candles
 from paperbot_core.features.function import PRICE, RATIO, VOLUME, ArgKind, Function, Unit, UnitError
 from paperbot_core.features.table import FUNCTIONS
+from paperbot_core.lang.units import call_unit
 
 _SERIES: dict[Unit, tuple[str, ...]] = {
     PRICE: ("open", "high", "low", "close", "hl2", "hlc3"),
@@ -44,7 +45,7 @@ class _Maker:
             series = sum(arg.kind is ArgKind.SERIES for arg in function.args)
             for unit in itertools.chain(_UNITS, _SQUARES) if series else (RATIO,):
                 try:
-                    result = function.unit([unit] * series)
+                    result = call_unit(function, [unit] * series)
                 except UnitError:
                     continue
                 if result is not None:

@@ -25,8 +25,7 @@ CODES: list[Code] = [
     Code(
         "PB2103",
         "an expression that is too long or too deep",
-        "An expression has at most 4,096 characters and 64 levels; features may read each other "
-        "at longer timeframes at most 4 deep.",
+        "An expression has at most 4,096 characters and 64 levels.",
         "Limits keep a damaged file from hanging a session.",
         "when: ((((((((( ... )))))))))",
         "Give parts of it a name under `features:`.",

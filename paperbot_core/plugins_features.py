@@ -221,6 +221,9 @@ def _declaration_mistake(args: Sequence[Any], inputs: Sequence[Any], unit: Any) 
         return "declares `args` that are not FeatureArg with different names"
     if any(arg.default is not None and arg.kind is not PluginArgKind.SERIES for arg in args):
         return "gives a default to a constant argument; only a SERIES can have one"
+    optional = [arg.default is not None for arg in args]
+    if optional != sorted(optional):
+        return "has a required argument after one with a default"
     if unknown := [name for name in inputs if name not in INPUTS]:
         return f"reads the unknown series {unknown[0]!r}; known are {', '.join(INPUTS)}"
     if not inputs and PluginArgKind.SERIES not in kinds:

@@ -111,7 +111,7 @@ class FeatureArg:
         kind: SERIES is an expression such as `close`; WINDOW and LAG are integers from 1 to
             100,000; NUMBER is any number.
         default: for SERIES, the series used when the argument is left out, e.g. `close`; None means
-            required. Constants are always required.
+            required. Constants are always required, and required arguments come first.
         trial: the value (not for SERIES) with which the core tries the feature.
     """
 

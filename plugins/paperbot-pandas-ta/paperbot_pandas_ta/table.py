@@ -41,7 +41,7 @@ def _of_close(
     exact: bool = True, memory: Length | None = None, talib: bool = False,
 ) -> Indicator:  # fmt: skip
     return Indicator(
-        name, title, CLOSE + _N, (), unit, warm, memory or (lambda n: warm(n) + 1), exact,
+        name, title, _N + CLOSE, (), unit, warm, memory or (lambda n: warm(n) + 1), exact,
         keywords=_LENGTH, fixed=_OWN if talib else {},
     )  # fmt: skip
 

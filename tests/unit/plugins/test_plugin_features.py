@@ -242,6 +242,7 @@ def test_infinities_become_unknown() -> None:
         ({"args": ("n",)}, "PB5024"),
         ({"args": (FeatureArg("n", ArgKind.WINDOW, "5"),)}, "PB5024"),
         ({"args": (FeatureArg("n", ArgKind.WINDOW, trial=90_000.0),)}, "PB5024"),
+        ({"args": (FeatureArg("x", ArgKind.SERIES, "close"), *Spread.args)}, "PB5024"),
         ({"inputs": ()}, "PB5024"),
         ({"warmup": lambda params: -1}, "PB5024"),
         ({"warmup": lambda params: 2.5}, "PB5024"),

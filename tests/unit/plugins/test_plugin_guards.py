@@ -68,7 +68,7 @@ class Answers:
 def judged(answer: Any) -> Verdict:
     (check,) = Plugins.of(
         {"alpha": kind_plugin("register_risk_checks", "mood", Answers(answer))}
-    ).risk_checks()
+    ).risk_checks({"mood": {}})
     return check.check(an_entry(), an_account(), a_policy())
 
 
@@ -185,4 +185,4 @@ def test_an_observer_that_raises_is_a_warning() -> None:
 def test_a_risk_check_that_cannot_be_built_stops_the_start() -> None:
     broken = kind_plugin("register_risk_checks", "mood", 3)
     with pytest.raises(PluginError, match="PB5010"):
-        Plugins.of({"alpha": broken}).risk_checks()
+        Plugins.of({"alpha": broken}).risk_checks({"mood": {}})

@@ -5,8 +5,10 @@ A plugin that fails, hangs or breaks a rule becomes a value with a diagnostic, a
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,8 +154,10 @@ def load_one(point: EntryPoint, timeout_s: float) -> LoadedPlugin:
 
     # A thread, because an import cannot be interrupted; daemon, so that a hung one lets us exit.
     thread = threading.Thread(target=work, name=f"import {origin.plugin}", daemon=True)
-    thread.start()
-    thread.join(timeout_s)
+    # What a plugin prints while it is imported must not get between the lines of `--json`.
+    with contextlib.redirect_stdout(sys.stderr):
+        thread.start()
+        thread.join(timeout_s)
     if not outcome:
         text = f"did not finish importing within {timeout_s:g} s"
         return _failed(origin, "PB5006", text, f"raise `{TIMEOUT_VARIABLE}` if it is only slow")

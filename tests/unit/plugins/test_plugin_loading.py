@@ -186,6 +186,15 @@ def test_the_allow_list_disables_the_rest(package: Any, allowed: str, loaded: se
     assert set(states(plugins).values()) <= {"loaded", "disabled"}
 
 
+def test_what_a_plugin_prints_does_not_reach_standard_output(
+    package: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(package("chatty", "print('hello')\n" + GOOD.format(name="chatty")))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "hello" in captured.err
+
+
 def test_a_disabled_plugin_is_not_imported(package: Any) -> None:
     load(package("bomb", "raise AssertionError('imported')"), PAPERBOT_PLUGINS="")
     assert "bomb" not in sys.modules

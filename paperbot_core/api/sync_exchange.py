@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from paperbot_core.api.orders import (
     Book,
@@ -15,8 +14,11 @@ from paperbot_core.api.orders import (
 from paperbot_core.domain.market import Bar, Instrument, timeframe_ms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from decimal import Decimal
+
+
+T = TypeVar("T")
 
 
 class SyncExchange:
@@ -43,15 +45,15 @@ class SyncExchange:
 
     async def instruments(self) -> Sequence[Instrument]:
         """Return all instruments."""
-        return await asyncio.to_thread(self.load_instruments)
+        return await _in_thread(self.load_instruments)
 
     async def bars(self, symbol: str, timeframe: str, since: int) -> Sequence[Bar]:
         """Return one page of closed bars with `ts >= since`, ascending."""
-        return await asyncio.to_thread(self.load_bars, symbol, timeframe, since)
+        return await _in_thread(self.load_bars, symbol, timeframe, since)
 
     async def book(self, symbol: str) -> Book:
         """Return the best levels of the order book."""
-        return await asyncio.to_thread(self.load_book, symbol)
+        return await _in_thread(self.load_book, symbol)
 
     async def stream_bars(
         self, symbols: Sequence[str], timeframe: str, since: int | None = None
@@ -72,7 +74,20 @@ class SyncExchange:
             if not ready:
                 if self.poll_s is None:
                     return
-                await asyncio.sleep(self.poll_s)
+                await _sleep(self.poll_s)
+
+
+async def _in_thread(work: Callable[..., T], *args: object) -> T:
+    # Imported here: whoever only reads the words of the api need not pay for asyncio.
+    import asyncio
+
+    return await asyncio.to_thread(work, *args)
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 def _ready(waiting: dict[str, list[Bar]]) -> list[Bar]:
@@ -118,24 +133,24 @@ class SyncExecution(SyncExchange):
 
     async def submit(self, order: OrderRequest) -> OrderReport:
         """Send an order."""
-        return await asyncio.to_thread(self.place, order)
+        return await _in_thread(self.place, order)
 
     async def cancel(self, client_id: str) -> OrderReport:
         """Cancel an order."""
-        return await asyncio.to_thread(self.cancel_order, client_id)
+        return await _in_thread(self.cancel_order, client_id)
 
     async def order(self, client_id: str) -> OrderReport | None:
         """Return one order, or None."""
-        return await asyncio.to_thread(self.find_order, client_id)
+        return await _in_thread(self.find_order, client_id)
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders."""
-        return await asyncio.to_thread(self.list_open_orders)
+        return await _in_thread(self.list_open_orders)
 
     async def fills(self, since: int) -> Sequence[FillReport]:
         """Return executions with `ts >= since`."""
-        return await asyncio.to_thread(self.list_fills, since)
+        return await _in_thread(self.list_fills, since)
 
     async def balances(self) -> Mapping[str, Decimal]:
         """Return total balances by asset."""
-        return await asyncio.to_thread(self.read_balances)
+        return await _in_thread(self.read_balances)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from paperbot_core.api import (
     hookimpl,
     timeframe_ms,
 )
+
+if TYPE_CHECKING:
+    from paperbot_core.plugins import Plugins
 
 #: 2024-01-01 00:00 UTC, a Monday: where made-up markets begin.
 START_TS = 1_704_067_200_000
@@ -150,3 +153,10 @@ def a_plugin(**hooks: Callable[[], object]) -> types.ModuleType:
     for name, function in hooks.items():
         setattr(module, name, hookimpl(function))
     return module
+
+
+def plugins_of(modules: Mapping[str, object]) -> Plugins:
+    """Register plugin modules as if they were installed: distribution name -> module."""
+    from paperbot_core.plugins import Plugins
+
+    return Plugins.of(modules)

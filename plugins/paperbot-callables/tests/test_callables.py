@@ -11,11 +11,10 @@ import paperbot_callables
 import pytest
 
 from paperbot_core.api import Action, Side, UserError
-from paperbot_core.plugins import Plugins
-from paperbot_core.testing.builders import a_view, candles_of, random_candles
+from paperbot_core.testing.builders import a_view, candles_of, plugins_of, random_candles
 from paperbot_core.testing.contracts import StrategyContract
 
-PLUGINS = Plugins.of({"paperbot-callables": paperbot_callables})
+PLUGINS = plugins_of({"paperbot-callables": paperbot_callables})
 README = Path(paperbot_callables.__file__).parents[1] / "README.md"
 
 

@@ -16,8 +16,7 @@ import pytest
 from paperbot_pandas_ta.table import INDICATORS
 
 from paperbot_core.api import ArgKind
-from paperbot_core.plugins import Plugins
-from paperbot_core.testing.builders import random_candles
+from paperbot_core.testing.builders import plugins_of, random_candles
 from paperbot_core.testing.contracts import FeatureContract
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _constants(indicator: Indicator) -> list[str]:
 
 
 def test_there_are_many_and_the_library_is_named() -> None:
-    plugins = Plugins.of({"paperbot-pandas-ta": paperbot_pandas_ta})
+    plugins = plugins_of({"paperbot-pandas-ta": paperbot_pandas_ta})
     names = plugins.names("feature")
     assert len(names) >= 20
     library = f"pandas-ta-classic {version('pandas-ta-classic')}"
@@ -62,7 +61,7 @@ def test_the_values_are_those_of_the_library() -> None:
         import pandas as pd
         import pandas_ta_classic as ta
 
-        table = Plugins.of({"p": paperbot_pandas_ta}).functions()
+        table = plugins_of({"p": paperbot_pandas_ta}).functions()
         candles = random_candles(120)
         series = {name: pd.Series(getattr(candles, name)) for name in ("high", "low", "close")}
         expected = {
@@ -82,13 +81,13 @@ def test_the_values_are_those_of_the_library() -> None:
 
 def test_the_library_is_chosen_by_the_user_never_silently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAPERBOT_PANDAS_TA", "talipp")
-    (problem,) = Plugins.of({"p": paperbot_pandas_ta}).problems()
+    (problem,) = plugins_of({"p": paperbot_pandas_ta}).problems()
     assert "not one of pandas-ta-classic, pandas-ta" in problem.message
     monkeypatch.setenv("PAPERBOT_PANDAS_TA", "pandas-ta")
     try:
         version("pandas-ta")
     except PackageNotFoundError:
-        (problem,) = Plugins.of({"p": paperbot_pandas_ta}).problems()
+        (problem,) = plugins_of({"p": paperbot_pandas_ta}).problems()
         assert "pandas-ta" in problem.message
 
 

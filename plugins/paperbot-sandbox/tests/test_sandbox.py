@@ -23,7 +23,7 @@ from paperbot_sandbox.market import DEFAULT_SYMBOLS, _exp, candles, listing
 from paperbot_sandbox.options import SandboxOptions
 
 from paperbot_core.api import Candles, UserError, bucket_open, timeframe_ms
-from paperbot_core.plugins import Plugins
+from paperbot_core.testing.builders import plugins_of
 from paperbot_core.testing.contracts import ExchangeContract, first_bars, run
 
 HOUR = 3_600_000
@@ -193,11 +193,11 @@ def test_only_listed_symbols_exist() -> None:
 )  # fmt: skip
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="PB5009"):
-        Plugins.of({"paperbot-sandbox": paperbot_sandbox}).build("exchange", "sandbox", options)
+        plugins_of({"paperbot-sandbox": paperbot_sandbox}).build("exchange", "sandbox", options)
 
 
 def test_options_may_be_text_as_in_yaml() -> None:
-    plugins = Plugins.of({"paperbot-sandbox": paperbot_sandbox})
+    plugins = plugins_of({"paperbot-sandbox": paperbot_sandbox})
     options = {"seed": "7", "bars": "3", "start": "2024-02-01"}
     market = plugins.build("exchange", "sandbox", options)
     bars = run(first_bars(market, ["BTC/USDT"], "1h", 9))

@@ -17,8 +17,7 @@ from paperbot_slack.blocks import blocks, fallback
 from paperbot_slack.webhook import VARIABLE, SlackWebhook
 
 from paperbot_core.api import NoticeSeverity, PluginError, RetryableError, UserError
-from paperbot_core.plugins import Plugins
-from paperbot_core.testing.builders import a_notice
+from paperbot_core.testing.builders import a_notice, plugins_of
 from paperbot_core.testing.contracts import NotifierContract, run
 
 SECRET = "T000/B000/verysecretpath"
@@ -202,7 +201,7 @@ def test_the_address_comes_from_the_environment(
     slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, slack.url)
-    notifier = Plugins.of({"paperbot-slack": paperbot_slack}).build("notifier", "slack")
+    notifier = plugins_of({"paperbot-slack": paperbot_slack}).build("notifier", "slack")
     run(notifier.notify(a_notice()))
     assert len(slack.requests) == 1
 
@@ -216,11 +215,11 @@ def test_a_bad_address_is_refused_without_showing_it(
 ) -> None:
     monkeypatch.setenv(VARIABLE, url)
     with pytest.raises(UserError, match="PB5041") as caught:
-        Plugins.of({"paperbot-slack": paperbot_slack}).build("notifier", "slack")
+        plugins_of({"paperbot-slack": paperbot_slack}).build("notifier", "slack")
     assert not url or url not in str(caught.value) or url == "https://"
 
 
 def test_the_address_is_not_an_option() -> None:
     with pytest.raises(UserError, match="PB5009") as caught:
-        Plugins.of({"s": paperbot_slack}).build("notifier", "slack", {"url": SECRET})
+        plugins_of({"s": paperbot_slack}).build("notifier", "slack", {"url": SECRET})
     assert SECRET not in str(caught.value)

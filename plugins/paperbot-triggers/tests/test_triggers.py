@@ -9,11 +9,10 @@ import paperbot_triggers
 import pytest
 
 from paperbot_core.api import Candles, Side, TriggerFact, UserError
-from paperbot_core.plugins import Plugins
-from paperbot_core.testing.builders import a_view, candles_of, random_candles
+from paperbot_core.testing.builders import a_view, candles_of, plugins_of, random_candles
 from paperbot_core.testing.contracts import TriggerContract
 
-PLUGINS = Plugins.of({"paperbot-triggers": paperbot_triggers})
+PLUGINS = plugins_of({"paperbot-triggers": paperbot_triggers})
 
 
 def build(name: str, **options: Any) -> Any:

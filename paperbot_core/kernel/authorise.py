@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.grid import floor_grid
 from paperbot_core.kernel.records import Account, Limits, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -54,7 +54,7 @@ Review = Callable[[int, float, float], float]
 Witness = Callable[[int, float, int], None]
 
 
-@jitable
+@lean
 def survey(
     a: Account, markets: Table, specs: Table, slots: Table, clusters: Table, tiers: Table
 ) -> None:
@@ -102,7 +102,7 @@ def survey(
     a.available = a.cash - 2.0 * short_value - reserved
 
 
-@jitable
+@lean
 def state_fact(facts: Table, rule: int, limit: float, observed: float, holds: bool) -> bool:
     """Note the answer of a rule that can only refuse; return whether it holds."""
     fact = facts[rule]
@@ -111,7 +111,7 @@ def state_fact(facts: Table, rule: int, limit: float, observed: float, holds: bo
     return holds
 
 
-@jitable
+@lean
 def cap_quantity(
     facts: Table, shrunk: Table, rule: int, limit: float, held: float, qty: float, price: float
 ) -> float:
@@ -134,7 +134,7 @@ def cap_quantity(
     return allowed
 
 
-@jitable
+@lean
 def opposite_open(specs: Table, slots: Table, s: int, side: int) -> bool:
     """Return whether another slot of the instrument holds or has pending the other side."""
     market = specs[s].market
@@ -148,7 +148,7 @@ def opposite_open(specs: Table, slots: Table, s: int, side: int) -> bool:
     return False
 
 
-@jitable
+@lean
 def refusal(
     now: int, a: Account, p: Limits, m: Market, spec: Spec, slot: Slot, specs: Table, slots: Table,
     facts: Table, s: int,
@@ -177,7 +177,7 @@ def refusal(
     return refusal_by_count(now, a, p, m, slot, facts)
 
 
-@jitable
+@lean
 def refusal_by_count(
     now: int, a: Account, p: Limits, m: Market, slot: Slot, facts: Table
 ) -> int:
@@ -203,7 +203,7 @@ def refusal_by_count(
     return NONE
 
 
-@jitable
+@lean
 def fit(
     a: Account, p: Limits, m: Market, slot: Slot, clusters: Table, tiers: Table, facts: Table,
     shrunk: Table,
@@ -234,7 +234,7 @@ def fit(
     return q
 
 
-@jitable
+@lean
 def last_refused(facts: Table) -> int:
     """Return the last rule that answered REFUSED."""
     found = NONE
@@ -244,7 +244,7 @@ def last_refused(facts: Table) -> int:
     return found
 
 
-@jitable
+@lean
 def too_small(p: Limits, m: Market, facts: Table, qty: float) -> int:
     """Return the rule that the rounded quantity breaks from below; NONE if none."""
     if not state_fact(facts, LOT, m.lot_n / m.lot_d, qty, qty > 0.0):
@@ -259,7 +259,7 @@ def too_small(p: Limits, m: Market, facts: Table, qty: float) -> int:
     return NONE
 
 
-@jitable
+@lean
 def grant(
     a: Account, m: Market, slot: Slot, clusters: Table, tiers: Table, qty: float
 ) -> None:
@@ -285,7 +285,7 @@ def grant(
     tiers[m.tier].held += notional
 
 
-@jitable
+@lean
 def judge(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, clusters: Table,
     tiers: Table, facts: Table, refused: Table, shrunk: Table, s: int, review: Review,
@@ -319,7 +319,7 @@ def judge(
     return NONE
 
 
-@jitable
+@lean
 def authorise(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, clusters: Table,
     tiers: Table, queue: Table, asked: int, facts: Table, refused: Table, shrunk: Table,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paperbot_core.features.compiling import compile_function
+from paperbot_core.features.compiling import compile_function, lean
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel.desk import Desk
 from paperbot_core.kernel.drive import drive
@@ -19,6 +19,7 @@ from paperbot_core.kernel.words import DAY_MS, RULES
 TAPE = 1 << 14
 
 
+@lean
 def _drive(  # noqa: PLR0913  (numba wants the arrays one by one)
     first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs, lows, closes, volumes, bits,
     columns, constants, values, account, limits, markets, specs, slots, boxes, clusters, tiers,

@@ -9,7 +9,7 @@ latter.
 from __future__ import annotations
 
 from paperbot_core.kernel.authorise import Review, Witness
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.mark import mark
 from paperbot_core.kernel.propose import idle
 from paperbot_core.kernel.records import Account, Box, Limits, Market, Table
@@ -19,7 +19,7 @@ from paperbot_core.kernel.step import step
 SIGNAL_COLUMNS = 5
 
 
-@jitable
+@lean
 def load_bar(
     m: Market, at: int, now: int, opens: Table, highs: Table, lows: Table, closes: Table,
     volumes: Table,
@@ -32,7 +32,7 @@ def load_bar(
     m.last = m.close
 
 
-@jitable
+@lean
 def pick(values: Table, width: int, column: int, constant: float, row: int) -> float:
     """Return the value of a signal column at `row`, or its constant where it has no column."""
     if column < 0:
@@ -40,7 +40,7 @@ def pick(values: Table, width: int, column: int, constant: float, row: int) -> f
     return float(values[column * width + row])
 
 
-@jitable
+@lean
 def load_box(
     box: Box, s: int, row: int, columns: Table, constants: Table, values: Table, width: int
 ) -> None:
@@ -53,7 +53,7 @@ def load_box(
     box.limit = pick(values, width, columns[at + 4], constants[at + 4], row)
 
 
-@jitable
+@lean
 def drive(
     first: int, steps: int, quiet: bool, bar_width: int, signal_width: int, times: Table, bar_rows: Table, slot_rows: Table,
     opens: Table, highs: Table, lows: Table, closes: Table, volumes: Table, bits: Table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -22,7 +22,7 @@ from paperbot_core.kernel.words import (
 )
 
 
-@jitable
+@lean
 def forming_row(box: Box) -> int:
     """Return the number of the slot's bar that this step belongs to."""
     if box.row >= 0:
@@ -30,7 +30,7 @@ def forming_row(box: Box) -> int:
     return int(-box.row - 1)
 
 
-@jitable
+@lean
 def write_leg(
     a: Account, m: Market, slot: Slot, legs: Table, s: int, kind: int, reason: int, side: int,
     qty: float, price: float, reference: float, fee: float, maker: int, rung: int,
@@ -43,7 +43,7 @@ def write_leg(
     a.legs += 1
 
 
-@jitable
+@lean
 def release(
     a: Account, m: Market, slot: Slot, legs: Table, refused: Table, s: int, rule: int
 ) -> None:
@@ -61,7 +61,7 @@ def release(
     slot.order = ORDER_NONE
 
 
-@jitable
+@lean
 def open_leg(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, s: int,
     qty: float, price: float, reference: float, maker: int,
@@ -105,7 +105,7 @@ def open_leg(
     slot.order = ORDER_NONE
 
 
-@jitable
+@lean
 def write_trade(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, trades: Table, s: int, side: int,
     reason: int,
@@ -129,7 +129,7 @@ def write_trade(
         m.loss_ts = m.ts + m.tf_ms
 
 
-@jitable
+@lean
 def close_leg(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int,
     qty: float, price: float, reference: float, maker: int, reason: int,

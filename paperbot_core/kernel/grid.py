@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import lean
 
 #: How far below the next step a value may lie and still count as on it, in steps.
 SLACK = 1e-9
@@ -16,7 +16,7 @@ SLACK = 1e-9
 MAX_STEPS = 9.0e15
 
 
-@jitable
+@lean
 def floor_grid(x: float, n: float, d: float) -> float:
     """Return the largest grid value not above `x`; `x` itself where the grid is off (n = 0)."""
     if n <= 0.0 or not math.isfinite(x):
@@ -27,7 +27,7 @@ def floor_grid(x: float, n: float, d: float) -> float:
     return math.floor(steps + SLACK) * n / d
 
 
-@jitable
+@lean
 def ceil_grid(x: float, n: float, d: float) -> float:
     """Return the smallest grid value not below `x`; `x` itself where the grid is off (n = 0)."""
     if n <= 0.0 or not math.isfinite(x):
@@ -38,7 +38,7 @@ def ceil_grid(x: float, n: float, d: float) -> float:
     return math.ceil(steps - SLACK) * n / d
 
 
-@jitable
+@lean
 def worse(side: int, price: float, fraction: float, n: float, d: float) -> float:
     """Return `price` moved `fraction` against a buyer (side 1) or seller (side -1), on the grid."""
     if side > 0:

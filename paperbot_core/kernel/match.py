@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from paperbot_core.kernel.fills import close_leg, open_leg, release
-from paperbot_core.features.compiling import inlined, jitable
+from paperbot_core.features.compiling import inlined, lean
 from paperbot_core.kernel.grid import ceil_grid, floor_grid, worse
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -23,13 +23,13 @@ from paperbot_core.kernel.words import (
 )
 
 
-@jitable
+@lean
 def tradable(m: Market) -> bool:
     """Return whether anything can fill in the current bar: it exists and its volume is not 0."""
     return bool(m.present and m.volume != 0.0)
 
 
-@jitable
+@lean
 def room(m: Market) -> float:
     """Return how much one order may take of the bar: the volume share, or infinity where off."""
     if m.volume_share <= 0.0 or not math.isfinite(m.volume):
@@ -37,7 +37,7 @@ def room(m: Market) -> float:
     return floor_grid(m.volume_share * m.volume, m.lot_n, m.lot_d)
 
 
-@jitable
+@lean
 def whole(m: Market, slot: Slot) -> float:
     """Return the quantity that closes the slot: all of it, or its whole lots."""
     held = abs(slot.qty)
@@ -45,7 +45,7 @@ def whole(m: Market, slot: Slot) -> float:
     return lots if lots > 0.0 else held
 
 
-@jitable
+@lean
 def exit_at_open(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int
 ) -> None:
@@ -58,7 +58,7 @@ def exit_at_open(
     close_leg(a, m, spec, slot, box, legs, trades, s, qty, price, m.open, 0, slot.exit_due)
 
 
-@jitable
+@lean
 def enter_market(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, refused: Table, s: int
 ) -> None:
@@ -75,7 +75,7 @@ def enter_market(
         open_leg(a, m, spec, slot, box, legs, s, qty, price, m.open, 0)
 
 
-@jitable
+@lean
 def enter_limit(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, s: int
 ) -> None:
@@ -91,7 +91,7 @@ def enter_limit(
     slot.targets_wait = 0 if better else 1
 
 
-@jitable
+@lean
 def serve_entry(
     a: Account, now: int, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, refused: Table,
     s: int,
@@ -113,7 +113,7 @@ def serve_entry(
         release(a, m, slot, legs, refused, s, BAR_ABSENT)
 
 
-@jitable
+@lean
 def rung_price(m: Market, spec: Spec, slot: Slot) -> float:
     """Return the price of the next take-profit rung; infinite where there is none."""
     side = 1.0 if slot.qty > 0.0 else -1.0
@@ -125,7 +125,7 @@ def rung_price(m: Market, spec: Spec, slot: Slot) -> float:
     return floor_grid(price, m.tick_n, m.tick_d)
 
 
-@jitable
+@lean
 def rung_quantity(m: Market, spec: Spec, slot: Slot) -> float:
     """Return what the next rung still has to sell: its fraction of the quantity entered so far."""
     if spec.rungs_full and slot.rung == spec.rungs - 1:
@@ -134,7 +134,7 @@ def rung_quantity(m: Market, spec: Spec, slot: Slot) -> float:
     return min(part - slot.rung_filled, whole(m, slot))
 
 
-@jitable
+@lean
 def take_targets(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int,
     at_open: bool,
@@ -157,7 +157,7 @@ def take_targets(
         slot.rung_filled = 0.0
 
 
-@jitable
+@lean
 def stop_out(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int,
     reference: float,
@@ -169,7 +169,7 @@ def stop_out(
               slot.stop_reason)
 
 
-@jitable
+@lean
 def protect(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int
 ) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from paperbot_core.domain.market import Bar
-from paperbot_core.features.compiling import jitable
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel.authorise import Review, Witness
 from paperbot_core.kernel.desk import Desk
@@ -25,13 +25,13 @@ LEGS_A_STEP = 12
 TRADES_A_STEP = 2
 
 
-@jitable
+@lean
 def no_review(s: int, qty: float, price: float) -> float:
     """Allow what the policy allows: the review of a run without risk-check plugins."""
     return qty
 
 
-@jitable
+@lean
 def no_witness(s: int, wished: float, rule: int) -> None:
     """Watch nothing: the witness of a run that only counts verdicts."""
 
@@ -96,12 +96,17 @@ class PlainKernel:
 
 
 def run_plain(
-    desk: Desk, inputs: Inputs, *, quiet: bool = True, review: Review = no_review,
-    witness: Witness = no_witness,
+    desk: Desk, inputs: Inputs, *, quiet: bool = True,
+    make_review: Callable[[PlainKernel], Review] | None = None, witness: Witness = no_witness,
 ) -> Outputs:
-    """Run a whole history in plain Python; equal to `run_compiled` to the last bit."""
+    """Run a whole history in plain Python; equal to `run_compiled` to the last bit.
+
+    `make_review` is given the kernel, whose records a review may read, before the first step.
+    """
     steps = len(inputs.times)
-    k = PlainKernel(desk, review=review, witness=witness, capacity=64)
+    k = PlainKernel(desk, witness=witness, capacity=64)
+    if make_review is not None:
+        k.review = make_review(k)
     if steps:
         k.start_day(int(inputs.times[0]) - min(m.tf_ms for m in k.markets))
     curve = [[0.0] * steps for _ in range(3)]
@@ -120,7 +125,7 @@ def run_plain(
             first, steps, quiet, inputs.bars[0].shape[1], inputs.bits.shape[1], *lists, k.account, k.limits, k.markets, k.specs,
             k.slots, k.boxes, k.clusters, k.tiers, k.active, k.queue, k.facts, k.legs, k.trades,
             k.refused, k.shrunk, *curve, len(k.legs) - slots * LEGS_A_STEP,
-            len(k.trades) - slots * TRADES_A_STEP, review, witness,
+            len(k.trades) - slots * TRADES_A_STEP, k.review, witness,
         )
         legs += [rec.as_row(rec.LEG, leg) for leg in k.legs[: k.account.legs]]
         trades += [rec.as_row(rec.TRADE, trade) for trade in k.trades[: k.account.trades]]

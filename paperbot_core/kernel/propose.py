@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from paperbot_core.kernel.fills import release
-from paperbot_core.features.compiling import inlined, jitable
+from paperbot_core.features.compiling import inlined, lean
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -26,7 +26,7 @@ from paperbot_core.kernel.words import (
 MAX_RULES = 8
 
 
-@jitable
+@lean
 def idle(now: int, slot: Slot, box: Box, m: Market) -> bool:
     """Return whether nothing can happen to this slot at this step except being valued.
 
@@ -41,7 +41,7 @@ def idle(now: int, slot: Slot, box: Box, m: Market) -> bool:
     return not (m.present and (m.low <= slot.wake_low or m.high >= slot.wake_high))
 
 
-@jitable
+@lean
 def rearm(m: Market, spec: Spec, slot: Slot) -> None:
     """Set the prices and times at which an open position must be looked at again (see `idle`)."""
     if slot.qty == 0.0:
@@ -71,7 +71,7 @@ def rearm(m: Market, spec: Spec, slot: Slot) -> None:
     slot.wake_ts = slot.entry_ts + m.max_hold_ms if m.max_hold_ms > 0 else NEVER
 
 
-@jitable
+@lean
 def first_rule(bits: int) -> int:
     """Return the number of the lowest set bit of eight; -1 if none is set."""
     for k in range(MAX_RULES):
@@ -80,7 +80,7 @@ def first_rule(bits: int) -> int:
     return -1
 
 
-@jitable
+@lean
 def exit_rule(m: Market, spec: Spec, slot: Slot, box: Box) -> int:
     """Return the first true exit rule of the open position whose gates hold; -1 if none."""
     long = slot.qty > 0.0
@@ -98,7 +98,7 @@ def exit_rule(m: Market, spec: Spec, slot: Slot, box: Box) -> int:
     return -1
 
 
-@jitable
+@lean
 def move_stop(m: Market, spec: Spec, slot: Slot, box: Box) -> None:
     """Raise the stop to break-even or behind the best price; it never moves away from the price."""
     side = 1.0 if slot.qty > 0.0 else -1.0
@@ -118,7 +118,7 @@ def move_stop(m: Market, spec: Spec, slot: Slot, box: Box) -> None:
             slot.stop, slot.stop_reason = level, EXIT_TRAIL
 
 
-@jitable
+@lean
 def ask_add(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     """Fill in the order fields of the next pyramid level if the close has reached it."""
     if slot.added >= spec.adds:
@@ -137,7 +137,7 @@ def ask_add(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     return True
 
 
-@jitable
+@lean
 def price_market(m: Market, spec: Spec, slot: Slot) -> None:
     """Set the collar, and the price at which the caps count, of an entry at the next open."""
     slot.order_bars = 0
@@ -149,7 +149,7 @@ def price_market(m: Market, spec: Spec, slot: Slot) -> None:
         slot.order_cap = m.last * (1.0 + spec.collar)
 
 
-@jitable
+@lean
 def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     """Fill in the order fields of a wished entry; no two sides at once, none against an exit.
 
@@ -182,7 +182,7 @@ def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box)
     return True
 
 
-@jitable
+@lean
 def manage(
     now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box
 ) -> bool:
@@ -201,7 +201,7 @@ def manage(
     return ask_add(now, m, spec, slot, box)
 
 
-@jitable
+@lean
 def rest_limit(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, refused: Table, s: int
 ) -> None:
@@ -248,7 +248,7 @@ def propose(
     return asked
 
 
-@jitable
+@lean
 def served_before(specs: Table, slots: Table, s: int, t: int) -> bool:
     """Return whether slot `s` is served before slot `t`, which has a lower number."""
     if specs[s].strategy != specs[t].strategy:

@@ -57,6 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     shown = re.findall(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     for name, content in shown:
         (plugin / name).write_text(content)
+    assert {name for name, _ in shown} >= {"pyproject.toml", "paperbot_tides.py"}
     core = folder / "core"
     core.mkdir()
     # Copied: a build leaves its traces in the source folder.
@@ -131,6 +132,16 @@ def test_the_table_shows_it_too(paperbot: Cli) -> None:
     assert re.search(
         r"^exchange +tides +paperbot-tides +0\.1\.0 +loaded$", run.stdout, re.MULTILINE
     )
+
+
+def test_its_own_tests_pass(project: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = subprocess.run(
+        [str(project / "venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        cwd=project / "paperbot-tides", env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " passed" in run.stdout
 
 
 def test_its_feature_is_a_word_of_the_language(paperbot: Cli, project: Path) -> None:

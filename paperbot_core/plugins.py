@@ -53,7 +53,7 @@ SHAPES: dict[str, type] = {
     "observer": protocols.Observer,
 }
 
-Place = Span | Callable[[tuple[str | int, ...]], Span] | None
+Place = Span | Callable[[tuple[str | int, ...]], Span | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,21 +241,36 @@ class Plugins:
         return SafeStrategy(name, str(self._offers[kind, name][0].origin), inner)
 
     def risk_checks(
-        self, options: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        configured: Mapping[str, Mapping[str, Any]],
+        place: Callable[[tuple[str | int, ...]], Span] | None = None,
     ) -> list[SafeRiskCheck]:
-        """Build every installed risk check, in name order; none can be left out by mistake.
+        """Build the risk checks of `paperbot.yaml`, in name order.
+
+        Args:
+            configured: options by name, as the user wrote them.
+            place: from the path below `risk_checks` to where it stands.
 
         Raises:
-            UserError: PB5009 for wrong options.
-            PluginError: PB5002, PB5010: a session must not start without a check it should have.
+            UserError: PB5008 for unknown names and PB5009 for wrong options, all of them.
+            PluginError: PB5002, PB5010: nothing may run without a check it should have.
         """
-        given = options or {}
-        return [
-            SafeRiskCheck(name, self._distribution("risk_check", name), self.build(
-                "risk_check", name, given.get(name)
-            ))
-            for name in self.names("risk_check")
-        ]  # fmt: skip
+        checks: list[SafeRiskCheck] = []
+        found: list[Diagnostic] = []
+        for name in sorted(configured):
+
+            def inside(path: tuple[str | int, ...], name: str = name) -> Span | None:
+                return place((name, *path)) if place is not None else None
+
+            try:
+                built = self.build("risk_check", name, configured[name], inside)
+            except UserError as error:
+                found.extend(error.diagnostics)
+            else:
+                checks.append(SafeRiskCheck(name, self._distribution("risk_check", name), built))
+        if found:
+            raise UserError(found)
+        return checks
 
     def observers(
         self, options: Mapping[str, Mapping[str, Any]] | None = None

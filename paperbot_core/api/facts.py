@@ -71,7 +71,8 @@ class EntryFact:
         side: direction.
         kind: `entry` or `add`.
         quantity: asked, in base units, > 0, after the limits of the policy.
-        price: the worst price at which it may fill (collar or limit).
+        price: at which limits count it: its collar or limit price; for a short at market, the
+            close plus the slippage allowed.
         close: close of the decision bar.
         strength: the signal's strength in [0, 1].
         reason: the signal's reason.
@@ -108,7 +109,12 @@ class PositionFact:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """The account at the decision close, in quote currency; nothing in it can be changed."""
+    """The account at the decision close, in quote currency; nothing in it can be changed.
+
+    `gross` and `net` hold open positions at the close and pending entries at the price at which
+    limits count them; `net` leaves out pending entries of the other direction than the one that
+    asks, which may never fill.
+    """
 
     ts: int
     equity: float

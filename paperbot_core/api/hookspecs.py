@@ -58,7 +58,10 @@ def register_strategies() -> list[Component[Strategy]]:  # type: ignore[empty-bo
 
 @hookspec
 def register_risk_checks() -> list[Component[RiskCheck]]:  # type: ignore[empty-body]
-    """Announce risk checks. All look at every entry; the strictest answer counts."""
+    """Announce risk checks. Users switch one on under `risk_checks:` in `paperbot.yaml`.
+
+    All that are on look at every entry; the strictest answer counts.
+    """
 
 
 @hookspec

@@ -107,3 +107,8 @@ class Settings(StrictModel):
     metrics: Metrics = Field(default_factory=Metrics)
     alerts: Alerts = Field(default_factory=Alerts)
     plugins: PluginChoice = Field(default_factory=PluginChoice)
+    risk_checks: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="risk checks of plugins that look at every entry: name and options",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from paperbot_core.config.project import Project
 from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.market import Candles, timeframe_text
-from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.kernel.desk import Fills
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
 from paperbot_core.market.timerange import TimeRange
+from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.check import check_project
 from paperbot_core.research.history import History, load_history
 from paperbot_core.research.metrics_breakdown import breakdowns
@@ -30,8 +30,10 @@ from paperbot_core.research.result import (
     trade_table,
 )
 from paperbot_core.research.simulate import Setup, Simulation, Stage, simulate, with_fee
+from paperbot_core.research.why_record import candle_facts, project_texts, request_facts
 
 if TYPE_CHECKING:
+    from paperbot_core.features.function import Function
     from paperbot_core.plugins import Plugins
 
 Sets = Mapping[str, Mapping[str, float]]
@@ -71,23 +73,35 @@ class BacktestResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A checked project with the candles and rules of one request, ready to be simulated."""
+    """A checked project with the candles and rules of one request, ready to be simulated.
+
+    `functions` is what each strategy may call; `plugins` is None in a run without any.
+    """
 
     project: Project
     strategies: tuple[CompiledStrategy, ...]
     history: History
     setup: Setup
     warnings: tuple[Diagnostic, ...]
+    functions: Mapping[str, Mapping[str, Function]] = field(default_factory=dict)
+    plugins: Plugins | None = None
 
 
-def compile_with(project: Project, name: str, params: Mapping[str, float]) -> CompiledStrategy:
+def compile_with(
+    project: Project, name: str, params: Mapping[str, float],
+    functions: Mapping[str, Mapping[str, Function]],
+) -> CompiledStrategy:
     """Compile one strategy of a checked project with other parameter values.
+
+    `functions` is what each strategy may call, by its name.
 
     Raises:
         UserError: an unknown parameter, or a value outside its bounds.
     """
     loaded = project.strategy(name)
-    return compile_strategy(loaded.file, places=loaded.places, params=params, functions=FUNCTIONS)
+    return compile_strategy(
+        loaded.file, places=loaded.places, params=params, functions=functions[name]
+    )
 
 
 def prepare(
@@ -96,16 +110,22 @@ def prepare(
     *,
     policy: Path | None = None,
     universe: Path | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
 ) -> Prepared:
     """Check the project and read the candles a request needs.
+
+    `plugins` loads them, if the run needs any (default: all installed).
 
     Raises:
         UserError, DataError: everything wrong with the files, the candles or the request.
     """
-    checked = check_project(directory, policy=policy, universe=universe, names=request.strategies)
+    checked = check_project(
+        directory, policy=policy, universe=universe, names=request.strategies, plugins=plugins
+    )
     project = checked.project
+    wanted = project.settings.risk_checks
     strategies = tuple(
-        compile_with(project, name, request.sets[name])
+        compile_with(project, name, request.sets[name], checked.functions)
         if name in request.sets else checked.compiled[name]
         for name in request.strategies
     )
@@ -124,8 +144,12 @@ def prepare(
         cash=float(cash),
         fills=Fills(slippage, simulation.volume_share_pct or 0.0),
         span=request.span,
+        checks=tuple(checked.plugins.risk_checks(wanted)) if checked.plugins else (),
     )
-    return Prepared(project, strategies, history, setup, checked.warnings + history.warnings)
+    warnings = checked.warnings + history.warnings
+    return Prepared(
+        project, strategies, history, setup, warnings, checked.functions, checked.plugins
+    )
 
 
 def run_backtest(
@@ -134,19 +158,24 @@ def run_backtest(
     *,
     policy: Path | None = None,
     universe: Path | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
 ) -> BacktestResult:
-    """Run the backtest a user asked for.
+    """Run the backtest a user asked for; `plugins` as for `prepare`.
 
     Raises:
         UserError, DataError: everything wrong with the files, the candles or the request.
     """
     clock = _Clock()
-    ready = prepare(directory, request, policy=policy, universe=universe)
+    ready = prepare(directory, request, policy=policy, universe=universe, plugins=plugins)
     clock.lap("load")
     stage = Stage(ready.history, ready.strategies, request.span)
-    run = simulate(stage, ready.strategies, ready.setup)
+    source = SignalSource(ready.plugins)
+    run = simulate(stage, ready.strategies, ready.setup, source=source)
     clock.lap("simulate")
-    facts = summarise(ready, stage, run)
+    faults = tuple(source.faults.warnings())
+    facts = summarise(ready, stage, run, faults)
+    facts["config"] = project_texts(ready.project)
+    facts["request"] = request_facts(request, facts["params"], policy, universe)
     clock.lap("summarise")
     facts["timing"] = clock.laps
     return BacktestResult(
@@ -158,7 +187,7 @@ def run_backtest(
             "cash": run.outputs.cash, "gross": run.outputs.gross,
         },
         candles=tuple(stage.base),
-        warnings=ready.warnings,
+        warnings=ready.warnings + faults,
     )
 
 
@@ -181,6 +210,9 @@ def run_identity(ready: Prepared, stage: Stage) -> str:
     setup = ready.setup
     digest.update(setup.policy.digest.encode())
     digest.update(repr((setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()))).encode())
+    if ready.plugins is not None:
+        used = (ready.plugins.versions(), sorted(ready.project.settings.risk_checks.items()))
+        digest.update(repr(used).encode())
     for c in ready.strategies:
         digest.update(ready.project.strategy(c.file.name).text.encode())
         digest.update(repr(sorted(c.params.items())).encode())
@@ -191,13 +223,20 @@ def run_identity(ready: Prepared, stage: Stage) -> str:
     return digest.hexdigest()[:16]
 
 
-def summarise(ready: Prepared, stage: Stage, run: Simulation) -> dict[str, Any]:
-    """Return the facts of a run: the JSON of `backtest`, and what was asked."""
+def summarise(
+    ready: Prepared, stage: Stage, run: Simulation, faults: Sequence[Diagnostic] = ()
+) -> dict[str, Any]:
+    """Return the facts of a run: the JSON of `backtest`, and what was asked.
+
+    `faults` are the failures of plugins, which shaped the result.
+    """
     account = run.outputs.account
     rejections = by_rule(run.outputs.refused)
     halted_at = account["halted_ts"] or None
     timeframes = sorted({c.timeframe_ms for c in ready.strategies})
     found = [d.message for d in ready.warnings]
+    found += [d.message for d in faults]
+    found += run.review.summary() if run.review is not None else []
     found += shaping_warnings(run, rejections, halted_at)
     return {
         "run_id": "bt-" + run_identity(ready, stage),
@@ -223,10 +262,9 @@ def summarise(ready: Prepared, stage: Stage, run: Simulation) -> dict[str, Any]:
         "cash": ready.setup.cash,
         "slippage_bps": ready.setup.fills.slippage_bps,
         "params": {c.file.name: dict(c.params) for c in ready.strategies},
+        "risk_checks": dict(run.review.counts) if run.review is not None else {},
+        "plugins": ready.plugins.versions() if ready.plugins is not None else {},
         "policy_digest": ready.setup.policy.digest,
         "timerange": str(ready.setup.span),
-        "candles": [
-            {"symbol": f.symbol, "timeframe": f.timeframe, "path": str(f.path)}
-            for f in ready.history.files
-        ],
+        "candles": candle_facts(ready.history.files),
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from paperbot_core.config.project import LoadedStrategy, Project, load_project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.plugins_signals import plugin_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +25,17 @@ _PLUGIN_CALL = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\s*\(")
 
 @dataclass(frozen=True, slots=True)
 class CheckedProject:
-    """A project without errors, each strategy compiled with its default parameters."""
+    """A project without errors, each strategy compiled with its default parameters.
+
+    `functions` is what each strategy may call, by its name; `plugins` is None where nothing that
+    was checked needs one.
+    """
 
     project: Project
     compiled: Mapping[str, CompiledStrategy]
     warnings: tuple[Diagnostic, ...]
+    functions: Mapping[str, Mapping[str, Function]] = field(default_factory=dict)
+    plugins: Plugins | None = None
 
 
 def check_project(
@@ -54,20 +61,24 @@ def check_project(
     project = load_project(directory, policy=policy, universe=universe)
     chosen = [project.strategy(name) for name in (project.strategies if names is None else names)]
     table = _Functions(project, plugins or load_plugins)
-    found: list[Diagnostic] = []
+    found: list[Diagnostic] = table.risk_check_problems()
     compiled: dict[str, CompiledStrategy] = {}
+    functions: dict[str, Mapping[str, Function]] = {}
     for loaded in chosen:
         try:
             table.require_plugin_of(loaded)
+            functions[loaded.name] = table.for_strategy(loaded)
             compiled[loaded.name] = compile_strategy(
-                loaded.file, places=loaded.places, functions=table.for_strategy(loaded)
+                loaded.file, places=loaded.places, functions=functions[loaded.name]
             )
         except PaperbotError as error:
             found.extend(with_source(error.diagnostics, loaded))
     if found:
         raise UserError([*found, *project.warnings])
     more = (w for one in chosen for w in with_source(compiled[one.name].warnings, one))
-    return CheckedProject(project, compiled, (*project.warnings, *more))
+    return CheckedProject(
+        project, compiled, (*project.warnings, *more), functions, table.loaded
+    )
 
 
 def check_all(directory: Path) -> CheckedProject:
@@ -149,23 +160,44 @@ class _Functions:
     def __init__(self, project: Project, load: Callable[[Project], Plugins]) -> None:
         self._project = project
         self._load = load
-        self._plugins: Plugins | None = None
+        self._table: Mapping[str, Function] | None = None
+        self.loaded: Plugins | None = None
 
     def plugins(self) -> Plugins:
-        if self._plugins is None:
-            self._plugins = self._load(self._project)
-        return self._plugins
+        if self.loaded is None:
+            self.loaded = self._load(self._project)
+        return self.loaded
 
     def for_strategy(self, loaded: LoadedStrategy) -> Mapping[str, Function]:
-        if _PLUGIN_CALL.search(loaded.text):
-            return self.plugins().functions(FUNCTIONS)
-        return FUNCTIONS
+        if not _PLUGIN_CALL.search(loaded.text):
+            return FUNCTIONS
+        if self._table is None:
+            # One table for all strategies: a plugin's feature is tried once.
+            self._table = self.plugins().functions(FUNCTIONS)
+        return self._table
 
     def require_plugin_of(self, loaded: LoadedStrategy) -> None:
         if loaded.file.uses is not None:
-            options = loaded.file.with_
+            defaults = {name: param.default for name, param in loaded.file.params.items()}
 
             def place(path: tuple[str | int, ...]) -> Span:
                 return loaded.places.span(("with", *path) if path else ("uses",))
 
+            options = plugin_options(loaded.file, defaults)
             self.plugins().strategy(loaded.file.uses, options, place)
+
+    def risk_check_problems(self) -> list[Diagnostic]:
+        """Judge `risk_checks`; without one that is asked for nothing may run."""
+        configured, places = self._project.settings.risk_checks, self._project.settings_places
+        if not configured:
+            return []
+
+        def place(path: tuple[str | int, ...]) -> Span:
+            found = ("risk_checks", *path)
+            return places.span(found) if len(path) > 1 else places.key_span(found)
+
+        try:
+            self.plugins().risk_checks(configured, place)
+        except PaperbotError as error:
+            return _lined(error, self._project)
+        return []

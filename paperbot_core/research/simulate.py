@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from paperbot_core.config.policy import PolicyFile
 from paperbot_core.domain.market import Candles, Instrument
-from paperbot_core.kernel.authorise import Review
 from paperbot_core.kernel.desk import Desk, Fills, build_desk
 from paperbot_core.kernel.inputs import Inputs, Outputs
-from paperbot_core.kernel.plain import no_review, run_plain
+from paperbot_core.kernel.plain import PlainKernel, run_plain
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.columns import Columns
-from paperbot_core.lang.strategy import CompiledStrategy, Signals, batch_signals
+from paperbot_core.lang.strategy import CompiledStrategy, Signals
 from paperbot_core.market.timerange import TimeRange
+from paperbot_core.plugins_guard import SafeRiskCheck
+from paperbot_core.plugins_review import RiskReview
+from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.history import History, Key, TimeLine, time_line
 
 #: Beyond so many bar-slots, starting numba costs less than plain Python does.
@@ -35,17 +37,21 @@ class Setup:
     cash: float
     fills: Fills = Fills()
     span: TimeRange = TimeRange()
-    review: Review | None = None
+    checks: tuple[SafeRiskCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulation:
-    """One finished run: where it started, what it read and what the kernel wrote."""
+    """One finished run: where it started, what it read and what the kernel wrote.
+
+    `review` is what the risk checks did, None in a run without any.
+    """
 
     desk: Desk
     inputs: Inputs
     outputs: Outputs
     start_ts: int
+    review: RiskReview | None = None
 
 
 def with_fee(instrument: Instrument, fee_bps: Decimal | None) -> Instrument:
@@ -58,7 +64,9 @@ def with_fee(instrument: Instrument, fee_bps: Decimal | None) -> Instrument:
 class Stage:
     """The candles of a run laid out for the kernel; shared by every parameter set of a sweep."""
 
-    def __init__(self, history: History, strategies: Sequence[CompiledStrategy], span: TimeRange) -> None:
+    def __init__(
+        self, history: History, strategies: Sequence[CompiledStrategy], span: TimeRange
+    ) -> None:
         self.history = history
         self.symbols = sorted(history.base)
         self.keys: list[Key] = [
@@ -126,7 +134,23 @@ class Stage:
         )
 
 
-SignalSource = Callable[[CompiledStrategy, Columns], Signals]
+def reviewer(
+    stage: Stage,
+    strategies: Sequence[CompiledStrategy],
+    setup: Setup,
+    source: SignalSource,
+) -> Callable[[PlainKernel], RiskReview]:
+    """Return what makes the review of a kernel; `source` gave the signals of the strategies."""
+    symbols = stage.history.symbols
+    slots = [(c, symbol) for c in strategies for symbol in sorted(symbols[c.file.name])]
+    first = stage.line.first if stage.line.dense else 0
+
+    def reason_of(slot: int, rule: str, row: int) -> str:
+        compiled, symbol = slots[slot]
+        columns = stage.columns[symbol, compiled.timeframe_ms]
+        return source.reason(compiled, columns, rule, first + row)
+
+    return lambda kernel: RiskReview(kernel, setup.checks, setup.policy, reason_of)
 
 
 def simulate(
@@ -135,31 +159,46 @@ def simulate(
     setup: Setup,
     *,
     driver: str = "auto",
-    signals: SignalSource = batch_signals,
+    source: SignalSource | None = None,
 ) -> Simulation:
-    """Run `strategies`, in their order of service, over the candles of `stage`.
+    """Run strategies over candles.
 
     Args:
-        driver: `plain`, `compiled`, or `auto`: compiled for big jobs without risk-check plugins.
-        signals: where the signals of a strategy come from (plugins have their own source).
+        stage: the candles of `strategies`, laid out.
+        strategies: in their order of service.
+        setup: policy, instruments, cash, risk checks.
+        driver: `plain`, `compiled`, or `auto`: compiled for big jobs. Risk checks of plugins are
+            Python, so a run with any is plain.
+        source: where signals come from; needed where a strategy `uses` a plugin.
     """
+    source = source or SignalSource()
     steps = len(stage.line.times) * len(stage.keys)
     big = driver == "compiled" or (driver == "auto" and steps > COMPILE_ABOVE)
-    if compiled := big and setup.review is None:
+    if compiled := big and not setup.checks:
         # Imported here, first: small jobs do without numba, big ones compile their features too.
-        from paperbot_core.kernel.compiled import run_compiled, start_numba  # noqa: PLC0415
+        from paperbot_core.kernel.compiled import start_numba
 
         start_numba()
     found = [
-        signals(c, stage.columns[symbol, c.timeframe_ms])
+        source.batch(c, stage.columns[symbol, c.timeframe_ms])
         for c in strategies
         for symbol in sorted(stage.history.symbols[c.file.name])
     ]
     inputs = stage.inputs(found)
     desk = stage.desk(strategies, setup)
-    if compiled:
-        outputs = run_compiled(desk, inputs)
-    else:
-        outputs = run_plain(desk, inputs, review=setup.review or no_review)
     start = int(inputs.times[0]) - min(c.tf_ms for c in stage.base)
-    return Simulation(desk, inputs, outputs, start)
+    if compiled:
+        from paperbot_core.kernel.compiled import run_compiled
+
+        return Simulation(desk, inputs, run_compiled(desk, inputs), start)
+    if not setup.checks:
+        return Simulation(desk, inputs, run_plain(desk, inputs), start)
+    make_review = reviewer(stage, strategies, setup, source)
+    reviews: list[RiskReview] = []
+
+    def make(kernel: PlainKernel) -> RiskReview:
+        reviews.append(make_review(kernel))
+        return reviews[0]
+
+    outputs = run_plain(desk, inputs, make_review=make)
+    return Simulation(desk, inputs, outputs, start, reviews[0])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.backtest import Prepared, compile_with
 from paperbot_core.research.result import by_rule, metrics_of
 from paperbot_core.research.simulate import COMPILE_ABOVE, Simulation, Stage, simulate
@@ -39,11 +40,15 @@ def sweep(ready: Prepared, combinations: Iterable[Mapping[str, Mapping[str, floa
     driver = "compiled" if jobs > COMPILE_ABOVE else "plain"
     for number, sets in enumerate(combinations):
         strategies = tuple(
-            compile_with(ready.project, c.file.name, {**c.params, **sets[c.file.name]})
+            compile_with(
+                ready.project, c.file.name, {**c.params, **sets[c.file.name]}, ready.functions
+            )
             if c.file.name in sets else c
             for c in ready.strategies
         )
-        run = simulate(stage, strategies, ready.setup, driver=driver)
+        run = simulate(
+            stage, strategies, ready.setup, driver=driver, source=SignalSource(ready.plugins)
+        )
         facts = {
             "final_equity": float(run.outputs.equity[-1]),
             "trades": len(run.outputs.trades),

@@ -133,7 +133,7 @@ class RiskReview:
         }
 
     def summary(self) -> list[str]:
-        """Return a sentence for each check that refused or shrank anything: counts, first reason."""
+        """Return a sentence for each check that refused or shrank anything: counts, reason."""
         return [
             f"risk check `{name}` refused {self._refused[name]} and shrank {self._shrunk[name]}"
             f" entries, first: {first}"

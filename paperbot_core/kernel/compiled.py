@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.features.compiling import compile_function, lean
 from paperbot_core.kernel import records as rec
@@ -15,21 +14,28 @@ from paperbot_core.kernel.inputs import Inputs, Outputs
 from paperbot_core.kernel.plain import LEGS_A_STEP, TRADES_A_STEP, no_review, no_witness
 from paperbot_core.kernel.words import DAY_MS, RULES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 #: Rows of each tape between two visits to Python, beyond what one step can need.
 TAPE = 1 << 14
 
 
 @lean
-def _drive(  # noqa: PLR0913  (numba wants the arrays one by one)
-    first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs, lows, closes, volumes, bits,
-    columns, constants, values, account, limits, markets, specs, slots, boxes, clusters, tiers,
-    active, queue, facts, legs, trades, refused, shrunk, equity, cash, gross, legs_full, trades_full,
-):  # type: ignore[no-untyped-def]
+def _drive(
+    first: Any, steps: Any, quiet: Any, bar_width: Any, signal_width: Any, times: Any,
+    bar_rows: Any, slot_rows: Any, opens: Any, highs: Any, lows: Any, closes: Any, volumes: Any,
+    bits: Any, columns: Any, constants: Any, values: Any, account: Any, limits: Any, markets: Any,
+    specs: Any, slots: Any, boxes: Any, clusters: Any, tiers: Any, active: Any, queue: Any,
+    facts: Any, legs: Any, trades: Any, refused: Any, shrunk: Any, equity: Any, cash: Any,
+    gross: Any, legs_full: Any, trades_full: Any,
+) -> Any:
+    """Call `drive` with the single records taken out of their arrays and nobody watching."""
     return drive(
-        first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs, lows, closes, volumes, bits,
-        columns, constants, values, account[0], limits[0], markets, specs, slots, boxes, clusters,
-        tiers, active, queue, facts, legs, trades, refused, shrunk, equity, cash, gross, legs_full, trades_full,
-        no_review, no_witness,
+        first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs,
+        lows, closes, volumes, bits, columns, constants, values, account[0], limits[0], markets,
+        specs, slots, boxes, clusters, tiers, active, queue, facts, legs, trades, refused, shrunk,
+        equity, cash, gross, legs_full, trades_full, no_review, no_witness,
     )
 
 
@@ -60,17 +66,16 @@ def run_compiled(desk: Desk, inputs: Inputs, *, quiet: bool = True) -> Outputs:
     curve = [np.empty(steps) for _ in range(3)]
     if steps and account["anchor_day"][0] < 0:
         account["anchor_day"] = (int(inputs.times[0]) - int(markets["tf_ms"].min())) // DAY_MS
-    bars = [_flat(b) for b in inputs.bars]
-    feeds = [_flat(x) for x in (inputs.bits, inputs.columns, inputs.constants, inputs.values)]
+    arguments = [
+        quiet, inputs.bars[0].shape[1], inputs.bits.shape[1],
+        *(_flat(array) for array in inputs.arrays),
+        account, limits, markets, specs, slots, boxes, clusters, tiers, active, queue, facts, legs,
+        trades, refused, shrunk, *curve, TAPE, TAPE,
+    ]
     kept_legs, kept_trades = [], []
     first = 0
     while first < steps:
-        first = function(
-            first, steps, quiet, inputs.bars[0].shape[1], inputs.bits.shape[1], _flat(inputs.times), _flat(inputs.bar_rows),
-            _flat(inputs.slot_rows), *bars, *feeds, account, limits, markets, specs, slots,
-            boxes, clusters, tiers, active, queue, facts, legs, trades, refused, shrunk, *curve,
-            TAPE, TAPE,
-        )
+        first = function(first, steps, *arguments)
         kept_legs.append(legs[: account["legs"][0]].copy())
         kept_trades.append(trades[: account["trades"][0]].copy())
         account["legs"] = account["trades"] = 0

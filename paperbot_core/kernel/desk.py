@@ -24,7 +24,7 @@ class SlotKey:
 
 @dataclass(frozen=True, slots=True)
 class Fills:
-    """How fills are simulated: slippage in basis points, share of the volume in percent (0 = off)."""
+    """How fills are simulated: slippage in basis points, volume share in percent (0 is off)."""
 
     slippage_bps: float = 5.0
     volume_share_pct: float = 0.0
@@ -149,6 +149,7 @@ def build_desk(
         plans: strategies in order of service.
         symbols: the symbols each strategy trades.
         cash: starting cash in quote; also the first anchor and peak.
+        fills: slippage and volume share of the simulation.
     """
     ordered = tuple(sorted(instruments, key=lambda i: i.symbol))
     clusters = sorted({i.cluster or i.symbol for i in ordered})

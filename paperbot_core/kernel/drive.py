@@ -8,8 +8,8 @@ latter.
 
 from __future__ import annotations
 
-from paperbot_core.kernel.authorise import Review, Witness
 from paperbot_core.features.compiling import lean
+from paperbot_core.kernel.authorise import Review, Witness
 from paperbot_core.kernel.mark import mark
 from paperbot_core.kernel.propose import idle
 from paperbot_core.kernel.records import Account, Box, Limits, Market, Table
@@ -55,12 +55,14 @@ def load_box(
 
 @lean
 def drive(
-    first: int, steps: int, quiet: bool, bar_width: int, signal_width: int, times: Table, bar_rows: Table, slot_rows: Table,
-    opens: Table, highs: Table, lows: Table, closes: Table, volumes: Table, bits: Table,
+    first: int, steps: int, quiet: bool, bar_width: int, signal_width: int, times: Table,
+    bar_rows: Table, slot_rows: Table, opens: Table, highs: Table, lows: Table, closes: Table,
+    volumes: Table, bits: Table,
     columns: Table, constants: Table, values: Table, a: Account, p: Limits, markets: Table,
     specs: Table, slots: Table, boxes: Table, clusters: Table, tiers: Table, active: Table,
     queue: Table, facts: Table, legs: Table, trades: Table, refused: Table, shrunk: Table,
-    equity: Table, cash: Table, gross: Table, legs_full: int, trades_full: int, review: Review, witness: Witness,
+    equity: Table, cash: Table, gross: Table, legs_full: int, trades_full: int, review: Review,
+    witness: Witness,
 ) -> int:
     """Run the steps `first` .. `steps` - 1 and return the number of the next one.
 

@@ -31,10 +31,18 @@ class Inputs:
     constants: Floats
     values: Floats
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all arrays in the order in which `drive` takes them."""
+        return (
+            self.times, self.bar_rows, self.slot_rows, *self.bars, self.bits, self.columns,
+            self.constants, self.values,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """What a run wrote: equity, cash and gross by step, the tapes as structured arrays, and the last records."""
+    """What a run wrote: curves by step, the tapes as structured arrays, and the last records."""
 
     equity: Floats
     cash: Floats

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.kernel.fills import close_leg, open_leg, release
 from paperbot_core.features.compiling import inlined, lean
+from paperbot_core.kernel.fills import close_leg, open_leg, release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid, worse
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -131,7 +131,7 @@ def rung_quantity(m: Market, spec: Spec, slot: Slot) -> float:
     if spec.rungs_full and slot.rung == spec.rungs - 1:
         return whole(m, slot)
     part = floor_grid(spec.rung_fraction[slot.rung] * slot.entered_qty, m.lot_n, m.lot_d)
-    return min(part - slot.rung_filled, whole(m, slot))
+    return min(float(part - slot.rung_filled), whole(m, slot))
 
 
 @lean

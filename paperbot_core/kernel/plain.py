@@ -1,4 +1,4 @@
-"""The plain driver: the kernel as ordinary Python on objects; for sessions, hooks and small jobs."""
+"""The plain driver: the kernel as ordinary Python on objects, for sessions, hooks, small jobs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class PlainKernel:
         self.active, self.queue = [0] * count, [0] * count
         self.facts: list[Any] = [rec.FactObject() for _ in range(RULES)]
         self.legs: list[Any] = [rec.LegObject() for _ in range(count * LEGS_A_STEP * capacity)]
-        self.trades: list[Any] = [rec.TradeObject() for _ in range(count * TRADES_A_STEP * capacity)]
+        rounds = count * TRADES_A_STEP * capacity
+        self.trades: list[Any] = [rec.TradeObject() for _ in range(rounds)]
         self.refused, self.shrunk = [0] * RULES, [0] * RULES
 
     def start_day(self, first_open_ts: int) -> None:
@@ -95,6 +96,38 @@ class PlainKernel:
                    self.refused, self.shrunk, self.review, self.witness)
 
 
+class PlainRun:
+    """A history in lists, and the kernel that goes through it step by step."""
+
+    def __init__(self, kernel: PlainKernel, inputs: Inputs, *, quiet: bool = True) -> None:
+        """Lay out the inputs end to end, as `drive` reads them."""
+        self.kernel = kernel
+        self.steps = len(inputs.times)
+        self.curve = [[0.0] * self.steps for _ in range(3)]
+        if self.steps:
+            kernel.start_day(int(inputs.times[0]) - min(m.tf_ms for m in kernel.markets))
+        k = kernel
+        self._arguments: list[Any] = [
+            quiet, inputs.bars[0].shape[1], inputs.bits.shape[1],
+            *(array.reshape(-1).tolist() for array in inputs.arrays),
+            k.account, k.limits, k.markets, k.specs, k.slots, k.boxes, k.clusters, k.tiers,
+            k.active, k.queue, k.facts, k.legs, k.trades, k.refused, k.shrunk, *self.curve,
+        ]
+
+    def advance(self, first: int, *, one: bool = False) -> int:
+        """Run from step `first` until the tapes are full, or only `one` step; return the next step.
+
+        The caller empties the tapes: `legs` and `trades` of the account count what is on them.
+        """
+        k = self.kernel
+        slots = len(k.specs)
+        full = (len(k.legs) - slots * LEGS_A_STEP, len(k.trades) - slots * TRADES_A_STEP)
+        # A tape that counts as full with nothing on it makes the loop return after each step.
+        ends = (0, 0) if one else full
+        everything = [first, self.steps, *self._arguments, *ends, k.review, k.witness]
+        return int(drive(*everything))
+
+
 def run_plain(
     desk: Desk, inputs: Inputs, *, quiet: bool = True,
     make_review: Callable[[PlainKernel], Review] | None = None, witness: Witness = no_witness,
@@ -103,36 +136,20 @@ def run_plain(
 
     `make_review` is given the kernel, whose records a review may read, before the first step.
     """
-    steps = len(inputs.times)
     k = PlainKernel(desk, witness=witness, capacity=64)
     if make_review is not None:
         k.review = make_review(k)
-    if steps:
-        k.start_day(int(inputs.times[0]) - min(m.tf_ms for m in k.markets))
-    curve = [[0.0] * steps for _ in range(3)]
+    run = PlainRun(k, inputs, quiet=quiet)
     legs, trades = [], []
-    lists: list[Any] = [
-        x.reshape(-1).tolist()
-        for x in (
-            inputs.times, inputs.bar_rows, inputs.slot_rows, *inputs.bars, inputs.bits,
-            inputs.columns, inputs.constants, inputs.values,
-        )
-    ]
-    slots = len(desk.specs)
     first = 0
-    while first < steps:
-        first = drive(
-            first, steps, quiet, inputs.bars[0].shape[1], inputs.bits.shape[1], *lists, k.account, k.limits, k.markets, k.specs,
-            k.slots, k.boxes, k.clusters, k.tiers, k.active, k.queue, k.facts, k.legs, k.trades,
-            k.refused, k.shrunk, *curve, len(k.legs) - slots * LEGS_A_STEP,
-            len(k.trades) - slots * TRADES_A_STEP, k.review, witness,
-        )
+    while first < run.steps:
+        first = run.advance(first)
         legs += [rec.as_row(rec.LEG, leg) for leg in k.legs[: k.account.legs]]
         trades += [rec.as_row(rec.TRADE, trade) for trade in k.trades[: k.account.trades]]
         k.account.legs = k.account.trades = 0
+    equity, cash, gross = (np.array(column, np.float64) for column in run.curve)
     return Outputs(
-        equity=np.array(curve[0], np.float64), cash=np.array(curve[1], np.float64),
-        gross=np.array(curve[2], np.float64), legs=rec.array(rec.LEG, legs),
+        equity=equity, cash=cash, gross=gross, legs=rec.array(rec.LEG, legs),
         trades=rec.array(rec.TRADE, trades), refused=np.array(k.refused, np.int64),
         shrunk=np.array(k.shrunk, np.int64), account=rec.as_row(rec.ACCOUNT, k.account),
         slots=[rec.as_row(rec.SLOT, s) for s in k.slots],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.kernel.fills import release
 from paperbot_core.features.compiling import inlined, lean
+from paperbot_core.kernel.fills import release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -92,9 +92,9 @@ def exit_rule(m: Market, spec: Spec, slot: Slot, box: Box) -> int:
     held = box.row - slot.entry_row + 1
     for k in range(MAX_RULES):
         g = k if long else MAX_RULES + k
-        if bits & (1 << k) and held >= spec.min_bars[g]:
-            if so_far >= spec.min_r[g] and so_far <= spec.max_r[g]:
-                return k
+        wide = spec.min_r[g] <= so_far <= spec.max_r[g]
+        if bits & (1 << k) and held >= spec.min_bars[g] and wide:
+            return k
     return -1
 
 
@@ -183,6 +183,14 @@ def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box)
 
 
 @lean
+def out_of_time(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
+    """Return whether the position has been held for as long as its strategy or tier allows."""
+    if spec.max_bars > 0 and box.row - slot.entry_row + 1 >= spec.max_bars:
+        return True
+    return bool(m.max_hold_ms > 0 and now - slot.entry_ts >= m.max_hold_ms)
+
+
+@lean
 def manage(
     now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box
 ) -> bool:
@@ -191,9 +199,7 @@ def manage(
     if slot.exit_due == 0:
         if rule >= 0:
             slot.exit_due, slot.exit_rule = EXIT_SIGNAL, rule
-        elif spec.max_bars > 0 and box.row - slot.entry_row + 1 >= spec.max_bars:
-            slot.exit_due = EXIT_TIME
-        elif m.max_hold_ms > 0 and now - slot.entry_ts >= m.max_hold_ms:
+        elif out_of_time(now, m, spec, slot, box):
             slot.exit_due = EXIT_TIME
     move_stop(m, spec, slot, box)
     if slot.exit_due != 0 or slot.order != ORDER_NONE:

@@ -75,7 +75,8 @@ SPEC: Fields = (
     ("adds", INT), ("add_r", FLOAT, MAX_ADDS), ("add_fraction", FLOAT, MAX_ADDS),
     ("max_bars", INT), ("cooldown_bars", INT),
     ("limit_bars", INT, 2 * MAX_RULES), ("gated", INT),
-    ("min_r", FLOAT, 2 * MAX_RULES), ("max_r", FLOAT, 2 * MAX_RULES), ("min_bars", INT, 2 * MAX_RULES),
+    ("min_r", FLOAT, 2 * MAX_RULES), ("max_r", FLOAT, 2 * MAX_RULES),
+    ("min_bars", INT, 2 * MAX_RULES),
 )
 
 #: The signals of one slot at this step. `row` is the bar of the slot that closes now, or
@@ -92,7 +93,8 @@ SLOT: Fields = (
     ("qty", FLOAT), ("first_price", FLOAT), ("first_qty", FLOAT), ("r", FLOAT),
     ("stop", FLOAT), ("stop_reason", INT), ("trailing", FLAG), ("water", FLOAT),
     ("entry_ts", INT), ("entry_row", INT),
-    ("entered_qty", FLOAT), ("entered_value", FLOAT), ("exited_qty", FLOAT), ("exited_value", FLOAT),
+    ("entered_qty", FLOAT), ("entered_value", FLOAT), ("exited_qty", FLOAT),
+    ("exited_value", FLOAT),
     ("trade_fees", FLOAT), ("rung", INT), ("rung_filled", FLOAT), ("added", INT),
     ("entry_rule", INT), ("exit_due", INT), ("exit_rule", INT), ("targets_wait", FLAG),
     ("no_entry_before", INT),
@@ -142,13 +144,13 @@ def object_class(name: str, fields: Fields) -> type[Any]:
     names = tuple(f[0] for f in fields)
     zeros = tuple((f[0], _zero(f)) for f in fields)
 
-    def __init__(self: Any, row: Mapping[str, Any] | None = None) -> None:
+    def start(self: Any, row: Mapping[str, Any] | None = None) -> None:
         for key, zero in zeros:
             setattr(self, key, list(zero) if isinstance(zero, list) else zero)
         for key, value in (row or {}).items():
             setattr(self, key, list(value) if isinstance(value, Sequence) else value)
 
-    return type(name, (), {"__slots__": names, "__init__": __init__, "__module__": __name__})
+    return type(name, (), {"__slots__": names, "__init__": start, "__module__": __name__})
 
 
 AccountObject = object_class("AccountObject", ACCOUNT)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paperbot_core.kernel.authorise import Review, Witness, authorise
 from paperbot_core.features.compiling import inlined
+from paperbot_core.kernel.authorise import Review, Witness, authorise
 from paperbot_core.kernel.mark import mark
 from paperbot_core.kernel.match import match
 from paperbot_core.kernel.propose import propose, rearm

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paperbot_core.api import (
     AccountView,
@@ -21,6 +23,7 @@ from paperbot_core.api import (
     Verdict,
 )
 from paperbot_core.plugins import Plugins
+from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.testing.builders import (
     a_component,
     a_plugin,
@@ -103,6 +106,31 @@ def test_anything_else_from_a_risk_check_refuses_and_names_it(answer: Any) -> No
     verdict = judged(answer)
     assert verdict.allowed == 0.0
     assert "mood (alpha 0)" in verdict.reason
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.decimals(),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+@given(
+    answer=ANYTHING | st.builds(Verdict, allowed=ANYTHING, reason=ANYTHING),
+    quantity=st.floats(1e-9, 1e12),
+)
+def test_whatever_it_answers_an_entry_never_grows(answer: Any, quantity: float) -> None:
+    check = SafeRiskCheck("mood", "alpha 0", Answers(answer))
+    verdict = check.check(an_entry(quantity=quantity), an_account(), a_policy())
+    assert isinstance(verdict.allowed, float)
+    assert 0.0 <= verdict.allowed <= quantity
+    assert isinstance(verdict.reason, str)
+    if type(answer) is not Verdict:
+        assert verdict.allowed == 0.0
 
 
 def test_the_user_can_always_interrupt() -> None:

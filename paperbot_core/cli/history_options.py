@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paperbot_core.research.backtest import BacktestRequest
 
 
-class DecimalType(click.ParamType):
+class DecimalType(click.ParamType[Decimal]):
     """A finite decimal number of at least `minimum`, kept exactly as typed."""
 
     name = "number"
@@ -98,7 +98,7 @@ _OPTIONS = (
     click.argument("more_paths", nargs=-1, type=_PATH, metavar="[PATH]..."),
     click.option("--timerange", metavar="FROM-TO",
                  help="[FROM, TO) in UTC, such as 20240101-20240601; earlier bars only warm up."),
-    click.option("--cash", type=DecimalType("0", above=True), help="Starting cash, quote currency."),
+    click.option("--cash", type=DecimalType("0", above=True), help="Starting cash in quote."),
     click.option("--fee-bps", type=DecimalType("0"), help="Maker and taker fee, basis points."),
     click.option("--slippage-bps", type=DecimalType("0"), help="Slippage, basis points."),
     click.option("--policy", type=_PATH, metavar="FILE", help="Another policy.yaml."),

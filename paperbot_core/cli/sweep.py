@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 #: Columns of the printed table after the parameters: (title, metric or fact, digits).
 _SHOWN = (
     ("return %", "total_return_pct", 2), ("drawdown %", "max_drawdown_pct", 2),
-    ("sharpe", "sharpe_annual", 2), ("profit factor", "profit_factor", 2), ("win rate", "win_rate", 3),
+    ("sharpe", "sharpe_annual", 2), ("profit factor", "profit_factor", 2),
+    ("win rate", "win_rate", 3),
 )
 
 
 @click.command()
 @history_options
-@click.option("--set", "sets", multiple=True, required=True, metavar="STRATEGY.PARAM=START:STOP:STEP",
+@click.option("--set", "sets", multiple=True, required=True,
+              metavar="STRATEGY.PARAM=START:STOP:STEP",
               help="Values to try, STOP included, or a list a,b,c; may be repeated.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True,
               help="How many rows to show, by final equity.")
@@ -90,7 +92,7 @@ def _echo_table(rows: list[dict[str, Any]]) -> None:
         cells += [f"{row['final_equity']:,.2f}", f"{row['trades']:,}"]
         for _, metric, digits in _SHOWN:
             value = row["metrics"][metric]
-            cells.append("–" if value is None else f"{value:.{digits}f}")
+            cells.append("-" if value is None else f"{value:.{digits}f}")
         lines.append(cells)
     widths = [max(len(line[k]) for line in lines) for k in range(len(titles))]
     for line in lines:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UNLISTED
@@ -17,8 +17,12 @@ from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
 from paperbot_core.market.files import find_candles, read_candles
 from paperbot_core.market.names import CandleFile
+from paperbot_core.market.quality import gap_report
 from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Key = tuple[str, int]
 
@@ -102,8 +106,13 @@ def load_history(
         finest = min(tf for s, tf in own if s == name)
         base[name] = reader.get(name, finest if detail is None else min(detail, finest))
     warnings += _unlisted(project, base)
-    used = tuple(by_key[key] for key in sorted(reader.read))
-    return History(base, own, symbols, used, tuple(warnings))
+    warnings += [w for w in map(_gaps, reader.files_read(), reader.read.values()) if w is not None]
+    return History(base, own, symbols, tuple(reader.files_read()), tuple(warnings))
+
+
+def _gaps(file: CandleFile, candles: Candles) -> Diagnostic | None:
+    """Say where bars are missing; a market with sessions closes, which is no gap."""
+    return gap_report(candles).warning(str(file.path)) if "/" in candles.symbol else None
 
 
 class _Reader:
@@ -113,6 +122,10 @@ class _Reader:
         self.files = files
         self.read: dict[Key, Candles] = {}
         self.made: dict[Key, Candles] = {}
+
+    def files_read(self) -> list[CandleFile]:
+        """Return the files in the order in which `read` holds their candles."""
+        return [self.files[key] for key in self.read]
 
     def get(self, symbol: str, tf_ms: int) -> Candles:
         if (symbol, tf_ms) in self.made:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.domain.words import ExitReason, Rule
 from paperbot_core.kernel import words as w
 from paperbot_core.kernel.desk import Desk
+from paperbot_core.market.timerange import iso_time
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.simulate import Simulation, Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SIDES = {1: "long", -1: "short"}
 KINDS = {w.LEG_ENTRY: "entry", w.LEG_ADD: "add", w.LEG_EXIT: "exit"}
@@ -93,18 +96,20 @@ def buy_and_hold_pct(stage: Stage, first_ts: int) -> float | None:
     return (math.fsum(growth) / len(growth) - 1.0) * 100.0 if growth else None
 
 
-def shaping_warnings(run: Simulation, rejections: Mapping[str, int], halted_at: int | None) -> list[str]:
-    """Return what shaped the result besides the strategy: a halt, missed collars, open positions."""
+def shaping_warnings(
+    run: Simulation, rejections: Mapping[str, int], halted_at: int | None
+) -> list[str]:
+    """Return what shaped the result besides the strategy: halts, missed collars, open ends."""
     found = []
+    account = run.outputs.account
     if halted_at is not None:
-        found.append(f"halted by max_drawdown_pct at {halted_at} ms: no entry after that")
-    if run.outputs.account["trips"]:
-        found.append(f"daily_stop_loss_pct stopped entries on {run.outputs.account['trips']} day(s)")
+        found.append(f"halted by max_drawdown_pct at {iso_time(halted_at)}: no entry after that")
+    if account["trips"]:
+        found.append(f"daily_stop_loss_pct stopped entries {account['trips']} time(s)")
     missed = rejections.get("COLLAR_MISSED", 0)
     if missed:
         found.append(f"{missed} granted entries missed their collar (entry.max_slippage_pct)")
-    held = [k for k, s in enumerate(run.outputs.slots) if s["qty"] != 0.0]
-    for k in held:
-        key = run.desk.slots[k]
-        found.append(f"{key.strategy} still holds {key.symbol} at the end: valued, not a trade")
+    for key, slot in zip(run.desk.slots, run.outputs.slots, strict=True):
+        if slot["qty"] != 0.0:
+            found.append(f"{key.strategy} holds {key.symbol} at the end: valued, not a trade")
     return found

@@ -30,7 +30,8 @@ def split_set(text: str, known: Mapping[str, Sequence[str]]) -> tuple[str, str, 
     if not equals or not value.strip() or not param:
         raise _bad(text, "expected strategy.param=value", "for example sma_cross.fast=10")
     if strategy not in known:
-        raise _bad(text, f"strategy `{strategy}` is not part of this run", did_you_mean(strategy, known))
+        message = f"strategy `{strategy}` is not part of this run"
+        raise _bad(text, message, did_you_mean(strategy, known))
     if param not in known[strategy]:
         message = f"strategy `{strategy}` has no parameter `{param}`"
         raise _bad(text, message, did_you_mean(param, known[strategy]))
@@ -72,7 +73,9 @@ def parse_values(text: str, whole: str) -> list[float]:
     return [float(start + k * step) for k in range(count)]
 
 
-def parse_single(texts: Sequence[str], known: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+def parse_single(
+    texts: Sequence[str], known: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, float]]:
     """Return the parameter values of a backtest by strategy.
 
     Raises:
@@ -107,7 +110,8 @@ class SweepGrid:
                 "PB6505", "a sweep needs at least one `--set strategy.param=start:stop:step`"
             )
         if len(self) > COMBINATIONS_MAX:
-            raise user_error("PB6506", f"the grid has {len(self)} combinations, more than 1,000,000")
+            message = f"the grid has {len(self)} combinations, more than 1,000,000"
+            raise user_error("PB6506", message)
 
     def __len__(self) -> int:
         return math.prod(len(values) for values in self.values)

@@ -37,7 +37,7 @@ def walk(rng: np.random.Generator, rows: int, sigma: float) -> tuple[np.ndarray[
     volume = rng.lognormal(3.0, 1.0, rows)
     volume[rng.random(rows) < 0.04] = 0.0
     volume[rng.random(rows) < 0.04] = math.nan
-    return tuple(np.round(x, 2) for x in (opens, high, low, close)) + (volume,)
+    return (*(np.round(x, 2) for x in (opens, high, low, close)), volume)
 
 
 def random_plan(rng: np.random.Generator, name: str) -> StrategyPlan:
@@ -67,7 +67,8 @@ def random_instrument(rng: np.random.Generator, number: int) -> Instrument:
     return Instrument(
         f"C{number}/USDT" if rng.random() < 0.8 else f"T{number}",
         tick=Decimal("0.01") if grid else Decimal(0), lot=Decimal("0.001") if grid else Decimal(0),
-        min_notional=Decimal(int(rng.choice([0, 10, 900]))), maker_bps=Decimal(int(rng.choice([0, 2]))),
+        min_notional=Decimal(int(rng.choice([0, 10, 900]))),
+        maker_bps=Decimal(int(rng.choice([0, 2]))),
         taker_bps=Decimal(int(rng.choice([0, 10]))), cluster=str(rng.choice(["a", "b"])),
         tier=str(rng.choice(["core", "event"])), shortable=bool(rng.random() < 0.6),
         fee_asset="base" if grid and rng.random() < 0.2 else "quote",
@@ -84,7 +85,8 @@ def random_limits(rng: np.random.Generator) -> dict[str, Any]:
         "max_net": pick(0.2, 1.0), "max_cluster": pick(0.15, 1.0),
         "cap_multiple": pick(0.2, 2.0), "cap_min": pick(0.0, 60.0), "cap_max": pick(700.0, 1e12),
         "max_open": int(rng.choice([1, 3, 1000])), "max_day": int(rng.choice([4, 1000])),
-        "max_hour": int(rng.choice([2, 1000])), "loss_cooldown_ms": int(rng.choice([0, 9])) * MINUTE,
+        "max_hour": int(rng.choice([2, 1000])),
+        "loss_cooldown_ms": int(rng.choice([0, 9])) * MINUTE,
     }
 
 
@@ -102,11 +104,13 @@ def make_world(seed: int, *, steps: int = 160) -> World:
     """Return the world of one seed: one to three instruments, one or two strategies."""
     rng = np.random.default_rng(seed)
     markets, strategies = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-    instruments = sorted((random_instrument(rng, j) for j in range(markets)), key=lambda i: i.symbol)
+    found = [random_instrument(rng, j) for j in range(markets)]
+    instruments = sorted(found, key=lambda i: i.symbol)
     plans = [random_plan(rng, f"s{k}") for k in range(strategies)]
     names = [i.symbol for i in instruments]
     desk = build_desk(
-        limits=random_limits(rng), tier_limits={"core": 0.5, "event": float(rng.choice([0.1, 1.0]))},
+        limits=random_limits(rng),
+        tier_limits={"core": 0.5, "event": float(rng.choice([0.1, 1.0]))},
         instruments=instruments, timeframes=dict.fromkeys(names, MINUTE), plans=plans,
         symbols={p.name: names for p in plans}, cash=10_000.0,
         fills=Fills(float(rng.choice([0.0, 5.0])), float(rng.choice([0.0, 0.0, 40.0]))),

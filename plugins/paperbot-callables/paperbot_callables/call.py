@@ -33,6 +33,9 @@ class CallOptions(StrictModel):
     args: dict[str, Number] = Field(
         default_factory=dict, max_length=100, description="keyword arguments for the function"
     )
+    shorts: bool = Field(
+        default=True, description="false: a short answer closes a long position, no more"
+    )
     none_exits: bool = Field(
         default=False, description="None closes the position instead of leaving it alone"
     )
@@ -66,8 +69,10 @@ class Call:
             exits = list(Side) if self._options.none_exits else []
             return [self._signal(view, side, Action.EXIT) for side in exits]
         side = _side(answer)
-        opposite = Side(-int(side))
-        return [self._signal(view, side, Action.ENTER), self._signal(view, opposite, Action.EXIT)]
+        out = self._signal(view, Side(-int(side)), Action.EXIT)
+        if side is Side.SHORT and not self._options.shorts:
+            return [out]
+        return [self._signal(view, side, Action.ENTER), out]
 
     def _signal(self, view: MarketView, side: Side, action: Action) -> Signal:
         name = self._options.target.rpartition(":")[2]

@@ -52,6 +52,12 @@ def test_a_side_enters_and_closes_the_opposite(function: Any) -> None:
     assert signals[0].reason == "decide says long"
 
 
+def test_without_shorts_a_short_answer_only_closes(function: Any) -> None:
+    signals = function("return 'sell'", shorts="false").ask(a_view()).signals
+    assert [(s.action, s.side) for s in signals] == [(Action.EXIT, Side.LONG)]
+    assert len(function("return 'buy'", shorts=False).ask(a_view()).signals) == 2
+
+
 def test_none_changes_nothing_unless_told(function: Any) -> None:
     assert function("return None").ask(a_view()).signals == ()
     exits = function("return None", none_exits=True).ask(a_view()).signals

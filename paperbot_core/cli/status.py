@@ -1,0 +1,59 @@
+"""`paperbot status`: the state of the account, while a session runs and after."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
+from paperbot_core.cli.state import state_dir_option
+
+
+@click.command()
+@state_dir_option
+@json_option
+@pass_project_dir
+def status(project_dir: Path, state_dir: Path | None, as_json: bool) -> None:
+    """Show mode, equity, positions and what is pending."""
+    from paperbot_core.config.project import load_project
+    from paperbot_core.ledger.journal import JOURNAL_NAME
+    from paperbot_core.trade.status import account_status
+
+    project = load_project(project_dir)
+    path = (state_dir or project.state_dir) / JOURNAL_NAME
+    found = account_status(path, cash=float(project.settings.wallet.cash))
+    if as_json:
+        emit_json(found)
+    else:
+        click.echo("\n".join(_lines(found)))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    running = "running" if found["running"] else "not running"
+    lines = [
+        f"{found['mode']} {running}, account {found['state']}, run {found['run_id']}",
+        f"as of      {_clock(found['as_of'])}   last bar {_clock(found['last_bar'])}",
+        f"equity     {found['equity']:.2f}   cash {found['cash']:.2f}",
+        f"day        {found['day_pnl_pct']:+.2f} %   drawdown {found['drawdown_pct']:.2f} %",
+        f"positions  {len(found['positions'])}",
+    ]
+    for p in found["positions"]:
+        gain = "" if p["unrealised"] is None else f", {p['unrealised']:+.2f}"
+        lines.append(f"  {p['side']} {p['quantity']:g} {p['symbol']} at {p['entry_price']:g}{gain}"
+                     f" ({p['strategy']})")  # fmt: skip
+    if found["pending"]:
+        lines.append(f"pending    {len(found['pending'])}")
+        lines += [
+            f"  {o['kind']} {o['action']} {o['quantity']:g} {o['symbol']} ({o['strategy']})"
+            for o in found["pending"]
+        ]
+    return lines
+
+
+def _clock(ts: int | None) -> str:
+    if ts is None:
+        return "-"
+    return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%d %H:%M")

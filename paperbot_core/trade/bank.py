@@ -1,0 +1,109 @@
+"""The signals of all slots, bar by bar: which bars closed, and what the strategies say to them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from paperbot_core.domain.market import Bar
+from paperbot_core.lang.live import Live
+from paperbot_core.lang.strategy import CompiledStrategy, share_live
+from paperbot_core.plugins_signals import BarSignals, SignalSource
+from paperbot_core.trade.ladder import Ladder
+
+#: A symbol and a length of bars in ms.
+Key = tuple[str, int]
+
+
+class SignalBank:
+    """Timeframes, row numbers and running signals of every symbol of a session.
+
+    `rows` counts the closed bars of each key; the number of the bar that closes next is the count.
+    """
+
+    def __init__(
+        self, strategies: Sequence[CompiledStrategy], symbols: Mapping[str, Sequence[str]],
+        feed_ms: int, source: SignalSource, extra: Iterable[Key] = (),
+    ) -> None:  # fmt: skip
+        """Plan what to compute.
+
+        Args:
+            strategies: the enabled strategies.
+            symbols: what each of them trades, by its name.
+            feed_ms: length of the bars that will come.
+            source: where the signals of strategies of plugins come from.
+            extra: keys whose bars are needed although no strategy asks (positions left behind).
+        """
+        users: dict[Key, list[CompiledStrategy]] = defaultdict(list)
+        for compiled in strategies:
+            for symbol in symbols[compiled.file.name]:
+                users[symbol, compiled.timeframe_ms].append(compiled)
+        keys = {*users, *extra}
+        self.rows: dict[Key, int] = dict.fromkeys(sorted(keys), 0)
+        self._ladders = {
+            symbol: Ladder(feed_ms, [tf for s, tf in keys if s == symbol])
+            for symbol in sorted({s for s, _ in keys})
+        }
+        self._lives: dict[Key, Live] = {}
+        self._asked: dict[Key, list[BarSignals]] = defaultdict(list)
+        self._signals: dict[tuple[str, str], BarSignals] = {}
+        for key, mine in users.items():
+            written = [c for c in mine if c.file.uses is None]
+            if written:
+                # Whatever two strategies of one symbol ask for is worked out once a bar.
+                self._lives[key], signals = share_live(written)
+                for compiled, one in zip(written, signals, strict=True):
+                    self._signals[compiled.file.name, key[0]] = one
+            for compiled in mine:
+                if compiled.file.uses is not None:
+                    plugin = source.live(compiled)
+                    self._asked[key].append(plugin)
+                    self._signals[compiled.file.name, key[0]] = plugin
+
+    def signals(self, strategy: str, symbol: str) -> BarSignals | None:
+        """Return the running signals of one slot; None for one that was left behind."""
+        return self._signals.get((strategy, symbol))
+
+    def ends_before(self, now: int) -> list[int]:
+        """Return the moments before `now` at which longer bars ended without a bar of the feed."""
+        ends = {end for ladder in self._ladders.values() for end in ladder.ends()}
+        return sorted(end for end in ends if end < now)
+
+    def take(self, bars: Iterable[Bar]) -> None:
+        """Add the feed's bars of one decision time."""
+        for bar in bars:
+            self._ladders[bar.symbol].take(bar)
+
+    def close(self, now: int) -> dict[Key, Bar]:
+        """Return the bars that close at `now`, after telling the strategies of them."""
+        closed: dict[Key, Bar] = {}
+        for symbol, ladder in self._ladders.items():
+            for bar in ladder.close(now):
+                closed[symbol, bar.tf_ms] = bar
+                self._tell(bar)
+        return closed
+
+    def _tell(self, bar: Bar) -> None:
+        key = (bar.symbol, bar.tf_ms)
+        self.rows[key] += 1
+        if key in self._lives:
+            self._lives[key].advance(bar)
+        for plugin in self._asked.get(key, ()):
+            plugin.update(bar)
+
+    def warm(self, bars: Sequence[Bar], now: int | None) -> None:
+        """Take bars of the past, of all symbols by close time; `now` is the last decision time."""
+        for bar in bars:
+            ladder = self._ladders.get(bar.symbol)
+            if ladder is None:
+                continue
+            for end in sorted({e for e in ladder.ends() if e <= bar.ts}):
+                self._each(ladder.close(end))
+            ladder.take(bar)
+            self._each(ladder.close(bar.close_ts))
+        if now is not None:
+            self.close(now)
+
+    def _each(self, bars: Iterable[Bar]) -> None:
+        for bar in bars:
+            self._tell(bar)

@@ -1,0 +1,125 @@
+"""What a session trades: symbols, timeframes and the desk, positions left behind included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from paperbot_core.config.policy import PolicyFile
+from paperbot_core.diagnostics import Diagnostic, UserError, user_error
+from paperbot_core.domain.market import Instrument, timeframe_text
+from paperbot_core.kernel.desk import Desk, Fills, Row, SlotKey, build_desk
+from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
+from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.trade.bank import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An open slot of a strategy that is no longer enabled: it exits, but never enters again."""
+
+    key: SlotKey
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The slots of a session. `extra` are bars needed only for what was left behind."""
+
+    desk: Desk
+    strategies: tuple[CompiledStrategy, ...]
+    symbols: Mapping[str, tuple[str, ...]]
+    feed_ms: int
+    extra: tuple[Key, ...] = ()
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """Return every symbol whose bars are needed."""
+        return self.desk.symbols
+
+
+def feed_timeframe(strategies: Sequence[CompiledStrategy]) -> int:
+    """Return the length in ms of the bars to stream: the finest, which must divide the others.
+
+    Raises:
+        UserError: PB8010 it does not.
+    """
+    finest = min(c.timeframe_ms for c in strategies)
+    wrong = [c for c in strategies if c.timeframe_ms % finest]
+    if wrong:
+        raise UserError([
+            Diagnostic(
+                "PB8010",
+                f"bars of {timeframe_text(finest)} cannot make the bars of "
+                f"{timeframe_text(c.timeframe_ms)} that strategy `{c.file.name}` needs",
+                help="run these strategies in accounts of their own",
+            )
+            for c in wrong
+        ])  # fmt: skip
+    return finest
+
+
+def make_layout(
+    strategies: Sequence[CompiledStrategy], symbols: Mapping[str, Sequence[str]],
+    instruments: Mapping[str, Instrument], policy: PolicyFile, *, cash: float, fills: Fills,
+    orphans: Iterable[Orphan] = (),
+) -> Layout:  # fmt: skip
+    """Lay out the slots: strategies in order of service, then what was left behind.
+
+    The kernel steps each instrument on the finest timeframe that trades it, as a backtest does.
+    """
+    feed_ms = feed_timeframe(strategies)
+    left = list(orphans)
+    timeframes: dict[str, int] = {}
+    for compiled in strategies:
+        for symbol in symbols[compiled.file.name]:
+            known = timeframes.get(symbol, compiled.timeframe_ms)
+            timeframes[symbol] = min(known, compiled.timeframe_ms)
+    for orphan in left:
+        timeframes.setdefault(orphan.key.symbol, feed_ms)
+    desk = build_desk(
+        limits=policy_limits(policy), tier_limits=tier_limits(policy),
+        instruments=[instruments[s] for s in timeframes], timeframes=timeframes,
+        plans=[strategy_plan(c, policy) for c in strategies], symbols=symbols, cash=cash,
+        fills=fills,
+    )  # fmt: skip
+    if left:
+        number = {symbol: n for n, symbol in enumerate(desk.symbols)}
+        specs = [
+            {**o.spec, "strategy": len(strategies) + n, "market": number[o.key.symbol], "adds": 0}
+            for n, o in enumerate(left)
+        ]
+        desk = replace(
+            desk, specs=(*desk.specs, *specs), slots=(*desk.slots, *(o.key for o in left))
+        )
+    return Layout(
+        desk, tuple(strategies), {name: tuple(some) for name, some in symbols.items()}, feed_ms,
+        tuple((o.key.symbol, o.spec["tf_ms"]) for o in left),
+    )  # fmt: skip
+
+
+def bars_needed(strategies: Sequence[CompiledStrategy], feed_ms: int) -> int:
+    """Return how many bars of the feed are enough to warm every strategy."""
+    return max(math.ceil(c.warmup * c.timeframe_ms / feed_ms) for c in strategies) + 1
+
+
+def same_timeframes(layout: Layout, specs: Mapping[SlotKey, Row]) -> None:
+    """Check that no open slot changed its timeframe, which its bar counts are made of.
+
+    Raises:
+        UserError: PB8009 naming each slot.
+    """
+    found = []
+    for key, spec in zip(layout.desk.slots, layout.desk.specs, strict=True):
+        old = specs.get(key)
+        if old is not None and old["tf_ms"] != spec["tf_ms"]:
+            found.append(user_error(
+                "PB8009",
+                f"strategy `{key.strategy}` holds {key.symbol} and has changed from "
+                f"{timeframe_text(old['tf_ms'])} to {timeframe_text(spec['tf_ms'])}",
+                help="put the old timeframe back until the position is closed",
+            ).diagnostics[0])  # fmt: skip
+    if found:
+        raise UserError(found)

@@ -1,0 +1,91 @@
+"""Which events are worth telling a person, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paperbot_core.api import Notice, NoticeSeverity
+from paperbot_core.domain.events import (
+    Event,
+    FillBooked,
+    OrderKind,
+    ProposalMade,
+    TradingStateChanged,
+    VerdictGiven,
+)
+from paperbot_core.domain.market import DAY_MS
+from paperbot_core.domain.words import ExitReason, Mode, TradingState
+from paperbot_core.trade.outcome import Mark
+
+_SEVERITY = {
+    TradingState.ACTIVE: NoticeSeverity.INFO,
+    TradingState.REDUCING: NoticeSeverity.WARNING,
+    TradingState.HALTED: NoticeSeverity.CRITICAL,
+}
+
+
+def started(mode: Mode, strategies: Sequence[str], symbols: Sequence[str], run_id: str) -> Notice:
+    """Return the notice of a session that begins."""
+    facts = {"strategies": ", ".join(strategies), "symbols": ", ".join(symbols), "run": run_id}
+    return Notice("start", f"{mode} session started", facts=facts)
+
+
+def stopped(mode: Mode, reason: str, mark: Mark | None) -> Notice:
+    """Return the notice of a session that ends on purpose."""
+    facts = {} if mark is None else {"equity": f"{mark.equity:.2f}"}
+    return Notice("stop", f"{mode} session stopped: {reason}", facts=facts)
+
+
+def failed(mode: Mode, reason: str) -> Notice:
+    """Return the notice of a session that cannot go on; `reason` holds no secret."""
+    return Notice("error", f"{mode} session failed", reason, NoticeSeverity.CRITICAL)
+
+
+def fill_title(fill: FillBooked) -> str:
+    """Return one line about a fill: what, how much, at which price, why."""
+    why = "" if fill.exit_reason is ExitReason.NONE else f" ({fill.exit_reason.name.lower()})"
+    what = fill.kind.value if fill.kind is not OrderKind.EXIT else "exit"
+    return (
+        f"{what} {fill.action} {fill.quantity:f} {fill.symbol} at {fill.price:f}{why}, "
+        f"{fill.strategy}"
+    )
+
+
+def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
+    """Return the notices that the events of one commit cause."""
+    found: list[Notice] = []
+    for event in events:
+        if isinstance(event, FillBooked):
+            found.append(Notice("fill", fill_title(event), facts={"fee": f"{event.fee_quote:f}"}))
+        elif isinstance(event, VerdictGiven) and not event.approved:
+            key = f"refusal:{event.strategy}:{event.symbol}:{event.rule.name}"
+            found.append(Notice(
+                "refusal", f"{event.strategy} may not enter {event.symbol}", event.reason,
+                NoticeSeverity.INFO, key,
+            ))  # fmt: skip
+        elif isinstance(event, ProposalMade) and mode is Mode.DRY_RUN:
+            key = f"proposal:{event.strategy}:{event.symbol}:{event.side.name}"
+            found.append(Notice(
+                "proposal", f"{event.strategy} would {event.kind} {event.symbol}", event.reason,
+                NoticeSeverity.INFO, key,
+            ))  # fmt: skip
+        elif isinstance(event, TradingStateChanged):
+            kind = "halt" if event.state is not TradingState.ACTIVE else "resume"
+            title = f"account is {event.state.name.lower()}: {event.reason}"
+            found.append(Notice(
+                kind, title, "", _SEVERITY[event.state], facts={"equity": f"{event.equity:.2f}"}
+            ))  # fmt: skip
+    return found
+
+
+def daily_summary(day: int, mark: Mark, anchor: float, open_positions: int) -> Notice:
+    """Return the summary of the UTC day that has just ended; `anchor` is its starting equity."""
+    from datetime import UTC, datetime
+
+    date = datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date().isoformat()
+    change = 100.0 * (mark.equity - anchor) / anchor if anchor > 0.0 else 0.0
+    facts = {
+        "equity": f"{mark.equity:.2f}", "change": f"{change:+.2f} %",
+        "drawdown": f"{mark.drawdown_pct:.2f} %", "open positions": str(open_positions),
+    }  # fmt: skip
+    return Notice("summary", f"daily summary {date}", facts=facts)

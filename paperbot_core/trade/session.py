@@ -1,0 +1,318 @@
+"""A session from start to stop: feed, account, requests, notices. The only place that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paperbot_core.api import EventFact, Exchange, Notifier
+from paperbot_core.config.project import POLICY_NAME, Project
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
+from paperbot_core.domain.event_text import render_event
+from paperbot_core.domain.events import Event, RunStarted, RunStopped
+from paperbot_core.domain.market import Bar
+from paperbot_core.domain.words import Mode
+from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.ledger.journal import Journal
+from paperbot_core.ledger.sender import NoticeSender
+from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
+from paperbot_core.plugins_signals import SignalSource
+from paperbot_core.trade import notices
+from paperbot_core.trade.account import Account, AccountPlan
+from paperbot_core.trade.feed import BarFeed, Batch
+from paperbot_core.trade.layout import bars_needed, feed_timeframe
+from paperbot_core.trade.outcome import Mark, Outcome
+from paperbot_core.trade.symbols import find_symbols
+
+#: Bars of history fetched from a live market, at least; a stored one gives all it has.
+HISTORY_BARS = 5_000
+_HEARTBEAT_S = 1.0
+_WATCH_S = 2.0
+#: How often a person's requests are looked for while bars come in faster than that.
+_REQUEST_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSetup:
+    """Everything a session is made of; `market` names the market whose account it is.
+
+    `host` are facts about the process, kept in the journal but not part of its content.
+    """
+
+    project: Project
+    strategies: tuple[CompiledStrategy, ...]
+    exchange: Exchange
+    market: str
+    mode: Mode
+    seed: int | None
+    run_id: str
+    journal: Path
+    source: SignalSource = field(default_factory=SignalSource)
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    checks: Sequence[SafeRiskCheck] = ()
+    notifiers: Mapping[str, Notifier] = field(default_factory=dict)
+    cooldowns: Mapping[str, float] = field(default_factory=dict)
+    observers: Sequence[SafeObserver] = ()
+    admit_unlisted: bool = False
+    host: tuple[tuple[str, str], ...] = ()
+
+
+class Watcher:
+    """Hears of everything worth telling while a session runs; does nothing by itself."""
+
+    def on_start(self, mode: Mode, symbols: Sequence[str], resumed_at: int | None) -> None:
+        """Say that the session is up; `resumed_at` is the account's last decision time."""
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Say what was committed."""
+
+    def on_step(self, now: int, outcomes: Sequence[Outcome], mark: Mark, seconds: float) -> None:
+        """Say that the decision time `now` was worked through in so many seconds."""
+
+    def on_warning(self, diagnostic: Diagnostic) -> None:
+        """Say what is wrong although the session goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """How a session ended. `steps` are decision times of the feed, `last_seq` the journal's end."""
+
+    run_id: str
+    mode: Mode
+    reason: str
+    steps: int
+    first_seq: int
+    last_seq: int
+    mark: Mark
+    symbols: tuple[str, ...]
+    feed_ms: int
+    refused_bars: int
+    start_cash: float
+
+
+class Session:
+    """One run over one account. Make it, then `run` it once."""
+
+    def __init__(self, setup: SessionSetup, watcher: Watcher) -> None:
+        """Prepare; nothing is opened yet."""
+        self.setup = setup
+        self.watcher = watcher
+        self.steps = 0
+        #: From which open time the stream goes on; None for a market without a past.
+        self.since: int | None = None
+        #: What `start` left out of the warm-up.
+        self.spared: list[Bar] = []
+        self._beat = self._looked = self._watched = 0.0
+        self._policy_told = False
+
+    async def run(self, *, stop: asyncio.Event, bars: int | None = None) -> SessionResult:
+        """Trade until the market ends, `bars` decision times have passed, or `stop` is set.
+
+        Raises:
+            PaperbotError: what ended the session; the journal holds all that was decided.
+        """
+        setup = self.setup
+        with self.open() as journal:
+            first = journal.head.seq + 1
+            sender = NoticeSender(setup.journal, setup.notifiers)
+            if setup.notifiers:
+                sender.start()
+            try:
+                account, feed = await self.start(journal)
+                try:
+                    reason = await self._loop(account, feed, stop, bars)
+                except PaperbotError as error:
+                    self._failed(account, str(error))
+                    raise
+                mark = account.mark()
+                account.finish(
+                    RunStopped(account.now or 0, reason), notices.stopped(setup.mode, reason, mark)
+                )
+            finally:
+                if setup.notifiers:
+                    sender.stop()
+            return SessionResult(
+                setup.run_id, setup.mode, reason, self.steps, first, journal.head.seq, mark,
+                account.layout.traded, feed.feed_ms, feed.guard.total,
+                account.state.cash,
+            )  # fmt: skip
+
+    def open(self) -> Journal:
+        """Open the account's journal for this run."""
+        setup = self.setup
+        targets = {name: setup.cooldowns.get(name, 0.0) for name in setup.notifiers}
+        return Journal.open(
+            setup.journal, account="paper", run_id=setup.run_id, targets=targets
+        )
+
+    async def start(self, journal: Journal, *, spare: int = 0) -> tuple[Account, BarFeed]:
+        """Open the account, warm it up, commit the start.
+
+        Args:
+            journal: the account's, open.
+            spare: leave so many of the latest decision times of the history out of the warm-up
+                of a fresh account; they are in `spared` then.
+        """
+        setup = self.setup
+        feed_ms = feed_timeframe(setup.strategies)
+        traded = await find_symbols(
+            setup.project, setup.strategies, setup.exchange, feed_ms,
+            admit_unlisted=setup.admit_unlisted,
+        )
+        for warning in traded.warnings:
+            self.watcher.on_warning(warning)
+        account = Account(
+            AccountPlan(
+                setup.project, traded.strategies, traded.symbols, setup.mode, setup.market,
+                feed_ms, setup.source, setup.checks,
+            ),
+            journal,
+        )  # fmt: skip
+        symbols = account.layout.traded
+        live = await self._is_live(symbols[0], feed_ms)
+        feed = BarFeed(setup.exchange, symbols, feed_ms, live=live)
+        stored, fresh = await self._past(account, feed)
+        times = sorted({b.close_ts for b in fresh})
+        cut = times[-spare] if spare and account.now is None and len(times) > spare else None
+        self.spared = [b for b in fresh if cut is not None and b.close_ts >= cut]
+        warm = [b for b in fresh if cut is None or b.close_ts < cut]
+        self.since = _after([*stored, *fresh], feed_ms)
+        names = [c.file.name for c in account.plan.strategies]
+        known = [account.now or 0, *(b.close_ts for b in warm)]
+        started = RunStarted(
+            max(known), setup.run_id, setup.mode, tuple(names), setup.seed,
+            setup.project.policy.digest, tuple(sorted(setup.project.texts.items())),
+            tuple(sorted(setup.plugins.items())), setup.host,
+        )  # fmt: skip
+        notice = notices.started(setup.mode, names, symbols, setup.run_id)
+        account.begin(started, [notice], warm, [*stored, *warm])
+        self._tell([started], journal)
+        self.watcher.on_start(setup.mode, symbols, account.now)
+        return account, feed
+
+    async def _is_live(self, symbol: str, feed_ms: int) -> bool:
+        """Return whether the market's present is the wall clock's: it then has recent bars."""
+        from paperbot_core.domain.market import timeframe_text
+
+        recent = _wall_ms() - 3 * feed_ms
+        page = await self.setup.exchange.bars(symbol, timeframe_text(feed_ms), recent)
+        return any(bar.close_ts > recent for bar in page)
+
+    async def _past(self, account: Account, feed: BarFeed) -> tuple[list[Bar], list[Bar]]:
+        """Return the bars of the past that the journal holds, and those it does not."""
+        stored: list[Bar] = []
+        fresh: list[Bar] = []
+        count = max(HISTORY_BARS, 4 * bars_needed(account.plan.strategies, feed.feed_ms))
+        since = _wall_ms() - count * feed.feed_ms if feed.live else 0
+        for symbol in account.layout.traded:
+            mine = account.stored_bars(symbol)
+            if mine:
+                feed.guard.last[symbol] = mine[-1].ts
+                stored += mine
+            else:
+                fresh += await feed.history(symbol, since, account.now)
+        feed.guard.done = account.now or -(2**62)
+        return stored, fresh
+
+    async def _loop(
+        self, account: Account, feed: BarFeed, stop: asyncio.Event, limit: int | None
+    ) -> str:
+        async for batch in feed.batches(self.since):
+            self._attend(account, batch is None)
+            if stop.is_set():
+                return "asked to stop"
+            if batch is not None:
+                self.step(account, feed, batch)
+                if limit is not None and self.steps >= limit:
+                    return f"{limit} bars done"
+            if stop.is_set():
+                return "asked to stop"
+        return "the market ended"
+
+    def step(self, account: Account, feed: BarFeed, batch: Batch) -> list[Outcome]:
+        """Work through one decision time and tell everybody."""
+        began = time.perf_counter()
+        late = feed.live and _wall_ms() - batch.now > feed.feed_ms
+        outcomes = account.advance(batch, entries=not late)
+        self.steps += 1
+        self._beat = time.monotonic()
+        self._refused(feed)
+        self._tell(account.events, account.journal)
+        self.watcher.on_step(
+            batch.now, outcomes, account.mark(), time.perf_counter() - began
+        )
+        return outcomes
+
+    def _refused(self, feed: BarFeed) -> None:
+        for bar, why in feed.guard.refused:
+            text = f"a bar of {bar.symbol} at {bar.ts} ms was refused: {why}"
+            self.watcher.on_warning(Diagnostic("PB8011", text, severity=Severity.WARNING))
+        feed.guard.refused.clear()
+
+    def _attend(self, account: Account, idle: bool) -> None:
+        """Look for requests, a changed policy, and whether the heartbeat is due."""
+        now = time.monotonic()
+        if idle or now - self._looked >= _REQUEST_S:
+            self._looked = now
+            events = account.answer(account.journal.pending_requests())
+            if events:
+                self._tell(events, account.journal)
+        if now - self._beat >= _HEARTBEAT_S:
+            self._beat = now
+            account.journal.heartbeat()
+        if now - self._watched >= _WATCH_S:
+            self._watched = now
+            self._watch_policy()
+
+    def _watch_policy(self) -> None:
+        project = self.setup.project
+        path = project.directory / POLICY_NAME
+        try:
+            changed = path.read_text("utf-8") != project.texts[POLICY_NAME]
+        except (OSError, UnicodeDecodeError):
+            changed = True
+        if changed and not self._policy_told:
+            text = f"{path} was changed: it takes effect at the restart, not before"
+            self.watcher.on_warning(Diagnostic(
+                "PB8012", text, severity=Severity.WARNING,
+                help="to stop entries at once: `paperbot halt`",
+            ))  # fmt: skip
+        self._policy_told = changed
+
+    def _tell(self, events: Sequence[Event], journal: Journal) -> None:
+        if events:
+            self.watcher.on_events(events)
+        if not self.setup.observers:
+            return
+        first = journal.head.seq - len(events) + 1
+        for n, event in enumerate(events):
+            body = json.loads(render_event(event))
+            fact = EventFact(
+                first + n, self.setup.run_id, event.ts, type(event).__name__, body
+            )
+            for observer in self.setup.observers:
+                if problem := observer.tell(fact):
+                    self.watcher.on_warning(problem)
+
+    def _failed(self, account: Account, reason: str) -> None:
+        """Record why a session cannot go on, if the journal still takes it."""
+        from paperbot_core.diagnostics.redact import redact
+
+        text = redact(reason)
+        account.finish(
+            RunStopped(account.now or 0, f"failed: {text}"),
+            notices.failed(self.setup.mode, text),
+        )
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _after(bars: Sequence[Bar], feed_ms: int) -> int | None:
+    """Return from which open time the stream goes on; None where there is no past."""
+    return max(b.ts for b in bars) + feed_ms if bars else None

@@ -94,7 +94,7 @@ def _size(file: StrategyFile) -> Iterator[Finding]:
 def _without_stop(file: StrategyFile) -> Iterator[Finding]:
     """Without a stop there is no R, and everything that counts in R means nothing."""
     protect = file.protect
-    if protect.stop is not None or file.uses is not None:
+    if protect.stop is not None:
         return
     asked: list[tuple[Path, str]] = []
     if protect.trail is not None:

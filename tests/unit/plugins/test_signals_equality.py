@@ -19,6 +19,7 @@ from paperbot_core.api import (
     Signal,
     StrictModel,
     TriggerFact,
+    UserError,
 )
 from paperbot_core.config.strategy import StrategyFile
 from paperbot_core.config.yaml_source import parse_yaml
@@ -249,3 +250,16 @@ def test_a_trigger_enters() -> None:
     module = a_plugin(register_triggers=lambda: [a_component("alpha.mood", Jump())])
     source = SignalSource(Plugins.of({"alpha": module}))
     assert source.batch(compiled_of(), Columns(random_candles(3))).bits.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "size: {risk_pct: 1}\n",
+        "size: {equity_pct: 1}\nprotect: {trail: {distance: 2 * atr(14)}}\n",
+        "size: {equity_pct: 1}\nprotect: {take_profit: [{at_r: 1, fraction: 1}]}\n",
+    ],
+)
+def test_what_counts_in_r_needs_a_stop_in_the_file(body: str) -> None:
+    with pytest.raises(UserError, match="PB2160"):
+        compiled_of(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from paperbot_core.api.orders import (
@@ -25,18 +26,23 @@ class SyncExchange:
     """Turns blocking methods into the `Exchange` protocol; they run in a thread, one at a time.
 
     Override `load_instruments` and `load_bars`, and `load_book` where there is one. `poll_s` is the
-    pause between questions for new bars; None ends the stream when there are no more.
+    pause between questions for new bars. None means a stored market: its stream begins with its
+    first bar and ends with its last, and its present is the latest close that was streamed.
     """
 
     capabilities: Capabilities = Capabilities()
     poll_s: float | None = None
+    _present: int = 0
 
     def load_instruments(self) -> Sequence[Instrument]:
         """Return all instruments."""
         raise NotImplementedError("override load_instruments")
 
     def load_bars(self, symbol: str, timeframe: str, since: int) -> Sequence[Bar]:
-        """Return a page of closed bars with `ts >= since`, ascending; empty when there are none."""
+        """Return a page of closed bars with `ts >= since`, ascending; empty when there are none.
+
+        A stored market returns whatever it holds; the adapter keeps its future back.
+        """
         raise NotImplementedError("override load_bars")
 
     def load_book(self, symbol: str) -> Book:
@@ -48,8 +54,11 @@ class SyncExchange:
         return await _in_thread(self.load_instruments)
 
     async def bars(self, symbol: str, timeframe: str, since: int) -> Sequence[Bar]:
-        """Return one page of closed bars with `ts >= since`, ascending."""
-        return await _in_thread(self.load_bars, symbol, timeframe, since)
+        """Return one page of bars with `ts >= since` that have closed, ascending."""
+        page = await _in_thread(self.load_bars, symbol, timeframe, since)
+        if self.poll_s is not None:
+            return page
+        return [bar for bar in page if bar.close_ts <= self._present]
 
     async def book(self, symbol: str) -> Book:
         """Return the best levels of the order book."""
@@ -60,16 +69,22 @@ class SyncExchange:
     ) -> AsyncIterator[Bar]:
         """Yield bars by (close time, symbol), asking page by page; see `Exchange.stream_bars`."""
         length = timeframe_ms(timeframe)
-        following = dict.fromkeys(sorted(symbols), 0 if since is None else since)
+        if since is None:
+            since = 0 if self.poll_s is None else _now_ms() // length * length
+        # Whoever goes on at `since` knows what was before.
+        self._present = max(self._present, since)
+        following = dict.fromkeys(sorted(symbols), since)
         waiting: dict[str, list[Bar]] = {symbol: [] for symbol in following}
         while True:
             for symbol, page in waiting.items():
                 if not page:
-                    page.extend(await self.bars(symbol, timeframe, following[symbol]))
+                    start = following[symbol]
+                    page.extend(await _in_thread(self.load_bars, symbol, timeframe, start))
                     if page:
                         following[symbol] = page[-1].ts + length
             ready = _ready(waiting)
             for bar in ready:
+                self._present = max(self._present, bar.close_ts)
                 yield bar
             if not ready:
                 if self.poll_s is None:
@@ -82,6 +97,10 @@ async def _in_thread(work: Callable[..., T], *args: object) -> T:
     import asyncio
 
     return await asyncio.to_thread(work, *args)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _sleep(seconds: float) -> None:

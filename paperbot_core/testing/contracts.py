@@ -135,6 +135,17 @@ class ExchangeContract:
         assert all(bar.ts >= since and bar.symbol == self.SYMBOLS[0] for bar in page)
         assert all(earlier.ts < later.ts for earlier, later in pairwise(page))
 
+    def test_pages_keep_back_what_the_stream_will_tell(self) -> None:
+        exchange, symbol = self.make(), self.SYMBOLS[0]
+        since = self.stream(self.BARS)[0].ts
+
+        async def both() -> tuple[list[Bar], list[Bar]]:
+            page = list(await exchange.bars(symbol, self.TIMEFRAME, since))
+            return page, await first_bars(exchange, [symbol], self.TIMEFRAME, self.BARS)
+
+        page, streamed = run(both())
+        assert {bar.ts for bar in page}.isdisjoint({bar.ts for bar in streamed})
+
     def test_the_book_is_in_order(self) -> None:
         book = run(self.make().book(self.SYMBOLS[0]))
         bids, asks = [p for p, _ in book.bids], [p for p, _ in book.asks]

@@ -26,6 +26,7 @@ exchange: {plugin: tides, level: 250}
 wallet: {quote: USDT, cash: 10000}
 strategies: [ebb]
 state_dir: state
+risk_checks: {no_big_boats: {}}
 """
 UNIVERSE = """
 tiers:
@@ -153,3 +154,21 @@ def test_its_feature_is_a_word_of_the_language(paperbot: Cli, project: Path) -> 
     strategy.write_text(STRATEGY)
     assert run.returncode == 1
     assert "tides.ebb" in run.stdout + run.stderr
+
+
+def test_a_session_trades_on_it_and_asks_its_risk_check(paperbot: Cli) -> None:
+    run = paperbot("run", "--bars", "300")
+    assert run.returncode == 0, run.stdout + run.stderr
+    trades = answer(paperbot("trades", "--json"))
+    assert len(trades) >= 5
+    for trade in trades:
+        assert trade["symbol"] == "TIDE/USDT"
+        # The policy allows 40 % of equity, the plugin's check a tenth.
+        assert float(trade["quantity"]) * float(trade["entry_price"]) < 1_100
+    assert answer(paperbot("ledger", "verify", "--json"))["ok"] is True
+    # A second session goes on where the first one ended.
+    run = paperbot("run", "--bars", "300")
+    assert run.returncode == 0, run.stdout + run.stderr
+    more = answer(paperbot("trades", "--json"))
+    assert more[: len(trades)] == trades
+    assert len(more) > len(trades)

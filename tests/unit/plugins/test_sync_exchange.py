@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -141,8 +142,29 @@ def test_a_polling_broker_waits_for_the_next_bar() -> None:
     broker.poll_s = 0.01
     late = bars_of("A/X", 4)[-1]
     threading.Timer(0.1, lambda: broker.stored["A/X"].append(late)).start()
-    bars = run(first_bars(broker, ["A/X"], "1h", 4))
+    bars = run(first_bars(broker, ["A/X"], "1h", 4, since=START_TS))
     assert bars[-1] == late
+
+
+def test_a_live_broker_streams_from_now_on() -> None:
+    now = time.time_ns() // 1_000_000 // HOUR * HOUR
+    broker = shelf(3)
+    broker.poll_s = 0.01
+    forming = replace(bars_of("A/X", 1)[0], ts=now)
+    threading.Timer(0.05, lambda: broker.stored["A/X"].append(forming)).start()
+    assert run(first_bars(broker, ["A/X"], "1h", 1)) == [forming]
+    assert len(run(broker.bars("A/X", "1h", 0))) == 4
+
+
+def test_the_present_of_a_stored_market_is_what_it_has_streamed() -> None:
+    async def both(since: int | None) -> tuple[int, int]:
+        broker = shelf()
+        before = len(await broker.bars("A/X", "1h", 0))
+        await first_bars(broker, ["A/X"], "1h", 3, since)
+        return before, len(await broker.bars("A/X", "1h", 0))
+
+    assert run(both(None)) == (0, 3)
+    assert run(both(START_TS + HOUR)) == (0, 4)
 
 
 @pytest.mark.parametrize("method", ["load_instruments", "load_bars"])

@@ -45,7 +45,7 @@ def perform(
 
 
 def _answer(path: Path, number: int) -> bool:
-    """Carry out what is asked if no session runs, else wait for it to; return whether it is done."""
+    """Carry out what is asked, or wait for the running session to; return whether it is done."""
     from paperbot_core.diagnostics import RetryableError
     from paperbot_core.ledger.journal import Journal
     from paperbot_core.trade.account import ACCOUNT, answer_stopped

@@ -11,7 +11,8 @@ from paperbot_core.cli.state import state_dir_option
 
 
 @click.command()
-@click.option("--reason", required=True, metavar="TEXT", help="Why it is safe; kept in the journal.")
+@click.option("--reason", required=True, metavar="TEXT",
+              help="Why it is safe; kept in the journal.")
 @state_dir_option
 @json_option
 @pass_project_dir

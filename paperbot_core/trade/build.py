@@ -62,7 +62,8 @@ def build_session(
     return SessionSetup(
         project=project, strategies=strategies, exchange=exchange,
         market=market_name(choice.plugin, options), mode=mode,
-        seed=int(seed) if isinstance(seed, str) and seed.isdigit() else None, run_id=new_run_id(mode),
+        seed=int(seed) if isinstance(seed, str) and seed.isdigit() else None,
+        run_id=new_run_id(mode),
         journal=state_dir / JOURNAL_NAME, plugins=plugins.versions(),
         source=SignalSource(plugins), checks=plugins.risk_checks(project.settings.risk_checks),
         notifiers=notifiers,

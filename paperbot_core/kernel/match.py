@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.features.compiling import inlined, lean
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.fills import close_leg, open_leg, release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid, worse
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
@@ -192,7 +192,7 @@ def protect(
         take_targets(a, m, spec, slot, box, legs, trades, s, False)
 
 
-@inlined
+@lean
 def match(
     now: int, a: Account, markets: Table, specs: Table, slots: Table, boxes: Table, active: Table,
     count: int, queue: Table, legs: Table, trades: Table, refused: Table,

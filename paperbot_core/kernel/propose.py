@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from paperbot_core.features.compiling import inlined, lean
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.fills import release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
@@ -220,7 +220,7 @@ def rest_limit(
         release(a, m, slot, legs, refused, s, LIMIT_EXPIRED)
 
 
-@inlined
+@lean
 def propose(
     now: int, a: Account, markets: Table, specs: Table, slots: Table, boxes: Table, active: Table,
     count: int, queue: Table, legs: Table, refused: Table,

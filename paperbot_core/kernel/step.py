@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paperbot_core.features.compiling import inlined
+from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.authorise import Review, Witness, authorise
 from paperbot_core.kernel.mark import mark
 from paperbot_core.kernel.match import match
@@ -10,7 +10,7 @@ from paperbot_core.kernel.propose import propose, rearm
 from paperbot_core.kernel.records import Account, Limits, Table
 
 
-@inlined
+@lean
 def decide(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, boxes: Table,
     clusters: Table, tiers: Table, active: Table, count: int, queue: Table, facts: Table,
@@ -27,7 +27,7 @@ def decide(
         rearm(markets[specs[s].market], specs[s], slots[s])
 
 
-@inlined
+@lean
 def step(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, boxes: Table,
     clusters: Table, tiers: Table, active: Table, count: int, queue: Table, facts: Table,

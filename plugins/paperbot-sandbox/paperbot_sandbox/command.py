@@ -11,13 +11,44 @@ from paperbot_core.api import Candles, Diagnostic, UserError, bucket_open, timef
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Where the files go; made if it is missing.",
+)
 @click.option("--symbol", "symbols", multiple=True, help="Repeat it; default: BTC/USDT.")
-@click.option("--timeframe", default="1h", show_default=True)
-@click.option("--bars", type=click.IntRange(1, 10_000_000), default=8_760, show_default=True)
-@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), default="2024-01-01", show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=7, show_default=True)
-@click.option("--format", "kind", type=click.Choice(["parquet", "csv"]), default="parquet")
+@click.option("--timeframe", default="1h", show_default=True, help="Length of a bar.")
+@click.option(
+    "--bars",
+    type=click.IntRange(1, 10_000_000),
+    default=8_760,
+    show_default=True,
+    help="Bars per symbol.",
+)
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default="2024-01-01",
+    show_default=True,
+    help="First day, UTC.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=7,
+    show_default=True,
+    help="The market is a function of it.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="Of the files.",
+)
 def sandbox(
     out: Path,
     symbols: tuple[str, ...],

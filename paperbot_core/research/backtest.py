@@ -83,7 +83,7 @@ class Prepared:
     history: History
     setup: Setup
     warnings: tuple[Diagnostic, ...]
-    functions: Mapping[str, Mapping[str, Function]] = field(default_factory=dict)
+    functions: Mapping[str, Mapping[str, Function]]
     plugins: Plugins | None = None
 
 

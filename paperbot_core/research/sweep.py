@@ -46,14 +46,14 @@ def sweep(ready: Prepared, combinations: Iterable[Mapping[str, Mapping[str, floa
             if c.file.name in sets else c
             for c in ready.strategies
         )
-        run = simulate(
-            stage, strategies, ready.setup, driver=driver, source=SignalSource(ready.plugins)
-        )
+        source = SignalSource(ready.plugins)
+        run = simulate(stage, strategies, ready.setup, driver=driver, source=source)
         facts = {
             "final_equity": float(run.outputs.equity[-1]),
             "trades": len(run.outputs.trades),
             "metrics": metrics_of(run),
             "rejections": by_rule(run.outputs.refused),
             "halted_at": run.outputs.account["halted_ts"] or None,
+            "warnings": [d.message for d in source.faults.warnings()],
         }
         yield SweepRow(number, sets, facts, run)

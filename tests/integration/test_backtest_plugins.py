@@ -225,6 +225,9 @@ def test_a_plugin_that_fails_is_counted_and_named(project: Path, load: Any) -> N
     assert f"`mine` had no signal on {bars} bars" in told
     assert "`alpha.flaky` of `paperbot-alpha 0` raised ZeroDivisionError" in told
     assert [d.code for d in result.warnings] == ["PB5101"]
+    ready = prepare(project, BacktestRequest(("mine",), (project / "data",)), plugins=load)
+    (row,) = sweep(ready, [{}], count=1)
+    assert row.facts["warnings"] == [told]
 
 
 def test_a_time_range_changes_no_later_decision(project: Path, load: Any) -> None:

@@ -13,23 +13,8 @@ import paperbot_pandas_ta
 import paperbot_triggers
 import pytest
 from click.testing import CliRunner
-from pydantic import Field
 
-from paperbot_core.api import (
-    AccountView,
-    Action,
-    Component,
-    EntryFact,
-    MarketView,
-    NoOptions,
-    PolicyView,
-    Side,
-    Signal,
-    StrictModel,
-    UserError,
-    Verdict,
-    hookimpl,
-)
+from paperbot_core.api import UserError
 from paperbot_core.cli import cli
 from paperbot_core.config.project import Project
 from paperbot_core.domain.market import Candles
@@ -40,6 +25,7 @@ from paperbot_core.research.backtest import BacktestRequest, BacktestResult, pre
 from paperbot_core.research.check import check_project
 from paperbot_core.research.sweep import sweep
 from paperbot_core.testing.builders import random_candles
+from tests.inline_plugin import Alpha
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 POLICY = """\
@@ -74,81 +60,6 @@ REST = (
     "size: {risk_pct: 2}\n"
     "protect: {stop: 2 * atr(14), take_profit: [{at_r: 2, fraction: 0.5}]}\n"
 )
-
-
-class Cross:
-    """Enter when the close crosses above the feature `mean`, leave below it."""
-
-    def signals(self, view: MarketView) -> list[Signal]:
-        price, mean = view.feature("price"), view.feature("mean")
-        found = []
-        if price > mean and view.feature("price", ago=1) <= view.feature("mean", ago=1):
-            found.append(Signal(view.ts, view.symbol, "", Side.LONG, reason=f"above {mean:.2f}"))
-        if price < mean:
-            found.append(Signal(view.ts, view.symbol, "", Side.LONG, action=Action.EXIT))
-        return found
-
-
-class Flaky(Cross):
-    """Fails on every seventh bar."""
-
-    def signals(self, view: MarketView) -> list[Signal]:
-        if len(view) % 7 == 0:
-            raise ZeroDivisionError("volume was 0")
-        return super().signals(view)
-
-
-class TimidOptions(StrictModel):
-    """What the check lets through."""
-
-    most: float = Field(gt=0, description="largest quantity")
-    symbols: list[str] = Field(default_factory=list, description="refused altogether")
-
-
-class Timid:
-    """Refuses some symbols and shrinks everything else."""
-
-    def __init__(self, options: TimidOptions) -> None:
-        self.options = options
-        self.seen: list[EntryFact] = []
-
-    def check(self, entry: EntryFact, account: AccountView, policy: PolicyView) -> Verdict:
-        self.seen.append(entry)
-        if entry.symbol in self.options.symbols:
-            return Verdict.refuse(f"no {entry.symbol} please")
-        return Verdict.shrink(min(entry.quantity, self.options.most), "small is beautiful")
-
-
-class Broken:
-    """A check that always fails."""
-
-    def check(self, entry: EntryFact, account: AccountView, policy: PolicyView) -> Verdict:
-        raise OSError("the risk server is away")
-
-
-class Alpha:
-    """An inline plugin: registered by the test, installed nowhere."""
-
-    def __init__(self) -> None:
-        self.timid: list[Timid] = []
-
-    def build_timid(self, options: TimidOptions) -> Timid:
-        self.timid.append(Timid(options))
-        return self.timid[-1]
-
-    @hookimpl
-    def register_strategies(self) -> list[Component[Any]]:
-        return [
-            Component("alpha.cross", NoOptions, lambda _: Cross(), "a crossing"),
-            Component("alpha.flaky", NoOptions, lambda _: Flaky(), "fails now and then"),
-        ]
-
-    @hookimpl
-    def register_risk_checks(self) -> list[Component[Any]]:
-        return [
-            Component("timid", TimidOptions, self.build_timid, "shrinks everything"),
-            Component("broken", NoOptions, lambda _: Broken(), "fails"),
-        ]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -127,17 +128,19 @@ def max_drawdown(equity: NDArray[np.float64], start_equity: float) -> float | No
     """
     if not start_equity > 0.0:
         return None
-    peak, worst = start_equity, 0.0
     lows, highs = _extremes(equity)
     if not all(map(math.isfinite, (*lows, *highs))):
         return None
-    for block, (low, high) in enumerate(zip(lows, highs, strict=True)):
-        # Most blocks cannot hold the worst fall: not even their low against their highest peak.
-        if 1.0 - low / max(peak, high) > worst:
+    # The highest peak before each block. Its low, unless negative, fell from it at least so far.
+    before = list(itertools.accumulate(highs, max, initial=start_equity))
+    falls = (1.0 - low / peak for low, peak in zip(lows, before[:-1], strict=True) if low >= 0.0)
+    worst = max([0.0, *falls])
+    for block, (low, peak) in enumerate(zip(lows, before[1:], strict=True)):
+        # Most blocks cannot hold a worse one: not even their low against a peak of their own.
+        if low < 0.0 or 1.0 - low / peak > worst:
             rows = equity[block * _BLOCK : (block + 1) * _BLOCK]
-            peaks = np.maximum(np.maximum.accumulate(rows), peak)
+            peaks = np.maximum(np.maximum.accumulate(rows), before[block])
             worst = max(worst, 1.0 - float((rows / peaks).min()))
-        peak = max(peak, high)
     return finite(worst)
 
 
@@ -146,7 +149,9 @@ def _extremes(equity: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     whole = len(equity) // _BLOCK * _BLOCK
     blocks = equity[:whole].reshape(-1, _BLOCK)
     lows, highs = blocks.min(axis=1).tolist(), blocks.max(axis=1).tolist()
-    if rest := equity[whole:].tolist():
-        lows.append(min(rest))
-        highs.append(max(rest))
+    rest = equity[whole:]
+    if len(rest):
+        # Not min() and max(), which lose a NaN.
+        lows.append(float(rest.min()))
+        highs.append(float(rest.max()))
     return lows, highs

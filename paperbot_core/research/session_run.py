@@ -17,6 +17,7 @@ from paperbot_core.domain.words import Mode, Rule
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.metrics_breakdown import breakdowns
+from paperbot_core.research.session_record import repeatable
 from paperbot_core.trade.rows import fill_rows, trade_rows
 from paperbot_core.trade.session import SessionResult
 from paperbot_core.trade.status import booked_fills
@@ -71,16 +72,18 @@ def session_run(
     facts = {
         "run_id": result.run_id,
         "mode": result.mode.value,
-        "strategies": [loaded.name for loaded in project.enabled],
+        "strategies": [c.file.name for c in result.strategies],
         "symbols": list(result.symbols),
         "timeframe": timeframe_text(result.feed_ms),
         "start": int(equity["ts"][0]) - result.feed_ms if marks else None,
         "end": int(equity["ts"][-1]) if marks else None,
-        "bars": len(marks),
+        "first_mark": int(equity["ts"][0]) if marks else None,
+        "bars": len(marks) or result.steps,
         "trades": len(trades["symbol"]),
         "final_equity": result.mark.equity,
         "metrics": _metrics(trades, equity, fills, result.symbols, cash),
         **_counts(verdicts),
+        "params": {c.file.name: dict(c.params) for c in result.strategies},
         "halted_at": states[0].ts if states else None,
         "warnings": warnings,
         "cash": cash,
@@ -93,8 +96,9 @@ def session_run(
         "stopped": result.reason,
         "steps": result.steps,
         "state": result.mark.state.name.lower(),
-        "dry_run": result.mode is Mode.DRY_RUN,
     }
+    if result.mode is not Mode.DRY_RUN and marks:
+        facts |= repeatable(path.parent / "candles" / result.run_id, candles, facts)
     return SessionRun(facts, trades, _columns(fill_rows(fills), _FILL_COLUMNS), equity, candles)
 
 

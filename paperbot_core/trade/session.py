@@ -88,6 +88,7 @@ class SessionResult:
     first_seq: int
     last_seq: int
     mark: Mark
+    strategies: tuple[CompiledStrategy, ...]
     symbols: tuple[str, ...]
     feed_ms: int
     refused_bars: int
@@ -137,7 +138,7 @@ class Session:
                     sender.stop()
             return SessionResult(
                 setup.run_id, setup.mode, reason, self.steps, first, journal.head.seq, mark,
-                account.layout.traded, feed.feed_ms, feed.guard.total,
+                account.plan.strategies, account.layout.traded, feed.feed_ms, feed.guard.total,
                 account.state.cash,
             )  # fmt: skip
 

@@ -50,20 +50,15 @@ async def find_symbols(
             expected="one of " + ", ".join(sorted(known)[:20]),
             help="the exchange lists " + (", ".join(listed[:20]) or "nothing"),
         ))  # fmt: skip
-    missing = [s for s, has in known.items() if not has]
-    warnings = [
-        Diagnostic(
-            "PB8008", f"the exchange has no `{symbol}`: it is left out", severity=Severity.WARNING
-        )
-        for symbol in sorted(missing)
-    ]
+    missing = sorted(s for s, has in known.items() if not has)
     idle = [c.file.name for c in strategies if not symbols[c.file.name]]
-    warnings += [
-        Diagnostic(
-            "PB8008", f"strategy `{name}` has no symbol on this exchange: it does nothing",
-            severity=Severity.WARNING,
+    warnings = [
+        Diagnostic("PB8008", text, severity=Severity.WARNING)
+        for names, text in (
+            (missing, f"left out, for the exchange does not have them: {', '.join(missing)}"),
+            (idle, f"strategies without a symbol on this exchange: {', '.join(idle)}"),
         )
-        for name in idle
+        if names
     ]
     return Traded(
         tuple(c for c in strategies if symbols[c.file.name]),

@@ -44,7 +44,7 @@ def test_all_strategies_on_one_account_interrupted_at_random_bars(
     project = _project(tmp_path / "p", candles, SHIPPED)
     expected = sw.backtest_trades(project, SHIPPED, [candles])
     sw.run_session(sw.replay_setup(project, candles, tmp_path / "whole"))
-    rng = random.Random(4)  # noqa: S311 - a test
+    rng = random.Random(4)
     while True:
         setup = sw.replay_setup(project, candles, tmp_path / "parts")
         result = sw.run_session(setup, bars=rng.randint(1, 150))
@@ -107,7 +107,7 @@ tiers:
   event: {symbols: [DOGE/USDT], max_hold_hours: 20}
 instruments:
   BTC/USDT: {tick: 0.01, lot: 0.00001, min_notional: 5, cluster: a, shortable: true}
-  SOL/USDT: {tick: 0.01, lot: 0.001, min_notional: 5, cluster: b, shortable: true}
+  SOL/USDT: {tick: 0.01, lot: 0.1, min_notional: 5, cluster: b, shortable: true, fee_asset: base}
   DOGE/USDT: {tick: 0, lot: 0, min_notional: 0, maker_bps: 2, taker_bps: 7, cluster: c}
 """
 
@@ -124,7 +124,7 @@ def test_mixed_timeframes_shorts_limits_ladders_and_volume(candles: Path, tmp_pa
     for name, text in MIXED.items():
         (project / "strategies.d" / f"{name}.yaml").write_text(text)
     expected = sw.backtest_trades(project, ["slow", "lone", "quick"], [candles])
-    rng = random.Random(5)  # noqa: S311 - a test
+    rng = random.Random(5)
     state = tmp_path / "s"
     while True:
         result = sw.run_session(sw.replay_setup(project, candles, state), bars=rng.randint(1, 99))

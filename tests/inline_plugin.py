@@ -129,3 +129,7 @@ class Alpha:
             Component("nosy", NoOptions, lambda _: Nosy(), "looks at everything"),
             Component("broken", NoOptions, lambda _: Broken(), "fails"),
         ]
+
+
+#: What an entry point may name.
+plugin = Alpha()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import paperbot_triggers
 import pytest
+from click.testing import CliRunner
 
+from paperbot_core.cli import cli
 from paperbot_core.domain.words import Mode
 from paperbot_core.ledger.verify import verify
 from paperbot_core.market.replay import Replay, ReplayOptions
@@ -48,7 +51,7 @@ def world(tmp_path: Path) -> tuple[Path, Path]:
     """Return a project of four strategies, three of plugins, and its candles."""
     data = tmp_path / "data"
     for seed, symbol in enumerate(("BTC/USDT", "SOL/USDT")):
-        sw.write_candles(data, sw.walk(symbol, 500, seed + 20, gaps=0.02))
+        sw.write_candles(data, sw.walk(symbol, 400, seed + 20, gaps=0.02))
     exchange = f"{{plugin: replay, path: {data}, timeframe: 1h}}"
     project = sw.make_project(
         tmp_path / "p", NAMES, exchange, more="risk_checks: {nosy: {}, timid: {most: 50}}\n"
@@ -105,8 +108,51 @@ def test_an_interrupted_session_does_too(world: tuple[Path, Path], tmp_path: Pat
     rng = random.Random(6)
     while True:
         setup = _setup(project, data, tmp_path / "parts")
-        result = sw.run_session(setup, bars=rng.randint(50, 200))
+        result = sw.run_session(setup, bars=rng.randint(80, 200))
         if result.reason == "the market ended":
             break
     assert sw.plain(account_trades(setup.journal)) == sw.plain(expected)
     assert verify(setup.journal).ok
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the inline plugin look installed: metadata with its entry point on the path."""
+    info = tmp_path / "site" / "paperbot_alpha-1.5.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: paperbot-alpha\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text("[paperbot]\nalpha = tests.inline_plugin:plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("PAPERBOT_PLUGINS", "alpha,triggers")
+
+
+def _run(project: Path, *words: str) -> str:
+    done = CliRunner().invoke(cli, ["--project", str(project), *words])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_command_line_asks_the_checks_in_every_mode(
+    world: tuple[Path, Path], tmp_path: Path
+) -> None:
+    project, data = world
+    config = project / "paperbot.yaml"
+    text = config.read_text().replace("timid: {most: 50}", "timid: {most: 50, symbols: [SOL/USDT]}")
+    config.write_text(text)
+    assert "4 strategies" in _run(project, "check")
+    facts = json.loads(_run(project, "backtest", "-s", "plain", "--data", str(data), "--json"))
+    assert facts["plugins"]["paperbot-alpha"] == "1.5"
+    refused = facts["risk_checks"]["timid"]["refused"]
+    assert facts["rejections"]["RISK_CHECK"] >= refused > 5
+    for mode in ("PAPER", "DRY_RUN"):
+        state = tmp_path / mode
+        _run(project, "run", "--bars", "300", "--mode", mode, "--state-dir", str(state))
+        out = tmp_path / f"{mode}-tables"
+        _run(
+            project, "ledger", "export", "--format", "csv", "--out", str(out),
+            "--state-dir", str(state),
+        )  # fmt: skip
+        verdicts = (out / "verdicts.csv").read_text()
+        assert "timid: no SOL/USDT please" in verdicts
+        assert "RISK_CHECK" in verdicts

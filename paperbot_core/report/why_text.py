@@ -151,7 +151,7 @@ def _conditions(page: _Page, slot: Mapping[str, Any]) -> Iterator[str]:
         yield page.bold(row["rule"]) + page.dim(gates)
         yield from _tree(page, row["tree"], "", "")
         if row["signal"] and row["reason"]:
-            yield from page.labelled("", f"“{row['reason']}”" if page.color else row["reason"])
+            yield from page.labelled("", row["reason"])
     if slot["levels"]:
         yield ""
     for row in slot["levels"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from paperbot_core.lang.columns import Columns
@@ -70,9 +69,11 @@ def trees_at(compiled: CompiledStrategy, columns: Columns, row: int) -> dict[str
 
 def plain(tree: Explained) -> Row:
     """Return a tree as nested dicts and lists."""
-    row = asdict(tree)
-    row["parts"] = [plain(part) for part in tree.parts]
-    return row
+    return {
+        "text": tree.text, "kind": tree.kind, "value": tree.value, "truth": tree.truth,
+        "unit": tree.unit, "timeframe": tree.timeframe,
+        "parts": [plain(part) for part in tree.parts],
+    }  # fmt: skip
 
 
 def blame(tree: Explained) -> list[Explained]:

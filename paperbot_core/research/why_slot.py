@@ -196,13 +196,19 @@ def proposal_row(view: SlotView, seen: Seen, judged: Judged) -> Row:
     """Return what the slot wished for, before the policy; quantities in base units."""
     order, close = judged.order, float(view.candles.close[seen.row])
     side = _SIDES[order["order_side"]]
-    name = f"entry.{side}.{order['order_rule']}"
     limit = order["order_bars"] > 0
+    if order["order_add"]:
+        level = order["added"] - 1
+        name = f"pyramid.{level}"
+        reason = f"the close is {view.spec['add_r'][level]:g} R or more from the entry"
+    else:
+        name = f"entry.{side}.{order['order_rule']}"
+        reason = view.reason(name, seen.row)
     return {
         "kind": "add" if order["order_add"] else ("limit" if limit else "entry"),
         "side": side,
         "rule": name,
-        "reason": view.reason(name, seen.row),
+        "reason": reason,
         "quantity": _finite(judged.wished),
         "notional": _finite(judged.wished * close),
         "size_pct": _percent(judged.wished * close, judged.account["equity"]),

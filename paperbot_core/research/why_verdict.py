@@ -46,10 +46,11 @@ def decide_outcome(d: Decision) -> tuple[str, list[str]]:
     `warming_up`, `blocked` and `no_signal` are the ways of staying flat.
     """
     if d.judged is not None:
+        moved = list(_stop_move(d))
         if d.judged.rule != w.NONE:
-            return "refused", []
+            return "refused", moved
         word = "add" if d.judged.order["order_add"] else "entry"
-        return "granted", [f"the policy granted the {word}"]
+        return "granted", [f"the policy granted the {word}", *moved]
     if d.after["qty"] != 0.0:
         return _open(d)
     if d.after["order"] == w.ORDER_LIMIT:
@@ -63,7 +64,7 @@ def decide_outcome(d: Decision) -> tuple[str, list[str]]:
 def _open(d: Decision) -> tuple[str, list[str]]:
     same = d.before["qty"] != 0.0 and d.before["entry_ts"] == d.after["entry_ts"]
     due = d.after["exit_due"]
-    moved = list(_stop_move(d)) if same else []
+    moved = list(_stop_move(d))
     if due and same and d.before["exit_due"] == due:
         reason = ExitReason(due).name.lower()
         return "waiting", [f"the exit ({reason}) waits for a bar with volume", *moved]
@@ -87,7 +88,9 @@ def _held_bars(d: Decision) -> int:
 
 def _stop_move(d: Decision) -> Iterator[str]:
     old, new = d.before["stop"], d.after["stop"]
-    if math.isfinite(new) and new != old:
+    if d.before["qty"] == 0.0 or d.before["entry_ts"] != d.after["entry_ts"]:
+        return
+    if d.after["qty"] != 0.0 and math.isfinite(new) and new != old:
         kind = ExitReason(d.after["stop_reason"]).name.lower()
         yield f"the stop moved from {old:.8g} to {new:.8g} ({kind})"
 

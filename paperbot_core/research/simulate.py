@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paperbot_core.config.policy import PolicyFile
-from paperbot_core.domain.market import Candles, Instrument
+from paperbot_core.domain.market import Instrument
 from paperbot_core.kernel.desk import Desk, Fills, build_desk
 from paperbot_core.kernel.inputs import Inputs, Outputs
 from paperbot_core.kernel.plain import PlainKernel, run_plain
@@ -24,8 +23,16 @@ from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.history import History, Key, TimeLine, time_line
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 #: Beyond so many bar-slots, starting numba costs less than plain Python does.
 COMPILE_ABOVE = 150_000
+
+#: Columns kept for the next parameter set of a sweep, all symbols together; at least `COLUMNS_MIN`
+#: for each symbol, so that the rules of one strategy share what they compute.
+COLUMNS_BYTES = 128 << 20
+COLUMNS_MIN = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,8 @@ class Setup:
     policy: PolicyFile
     instruments: Mapping[str, Instrument]
     cash: float
-    fills: Fills = Fills()
-    span: TimeRange = TimeRange()
+    fills: Fills = field(default_factory=Fills)
+    span: TimeRange = field(default_factory=TimeRange)
     checks: tuple[SafeRiskCheck, ...] = ()
 
 
@@ -81,7 +88,11 @@ class Stage:
             self._rows([getattr(c, name) for c in self.base])
             for name in ("open", "high", "low", "close", "volume")
         )
-        self.columns: dict[Key, Columns] = {k: Columns(c) for k, c in history.own.items()}
+        share = COLUMNS_BYTES // max(len(history.own), 1)
+        self.columns: dict[Key, Columns] = {
+            key: Columns(c, max(share, COLUMNS_MIN * c.close.nbytes))
+            for key, c in history.own.items()
+        }
 
     def _rows(self, arrays: Sequence[NDArray[Any]], fill: float = 0.0) -> NDArray[Any]:
         """Return arrays of the same kind as one table, cut to the steps where that is possible."""
@@ -102,15 +113,15 @@ class Stage:
         columns = np.full((len(signals), 5), -1, np.int64)
         constants = np.full((len(signals), 5), np.nan)
         for s, signal in enumerate(signals):
-            fields = (signal.strength, signal.per, signal.stop, signal.trail, signal.limit)
-            for k, field in enumerate(fields):
-                if not isinstance(field, np.ndarray):
-                    constants[s, k] = field
+            asked = (signal.strength, signal.per, signal.stop, signal.trail, signal.limit)
+            for k, value in enumerate(asked):
+                if not isinstance(value, np.ndarray):
+                    constants[s, k] = value
                     continue
-                if id(field) not in numbers:
-                    numbers[id(field)] = len(values)
-                    values.append(field)
-                columns[s, k] = numbers[id(field)]
+                if id(value) not in numbers:
+                    numbers[id(value)] = len(values)
+                    values.append(value)
+                columns[s, k] = numbers[id(value)]
         empty = np.zeros((0, 0), np.int32)
         line = self.line
         bits = self._rows([s.bits for s in signals])

@@ -52,7 +52,7 @@ class Rule(IntEnum):
     """Everything that can refuse, shrink or void an entry. Names are the rule ids users read.
 
     The order is the order in which the policy looks: first what refuses outright, then what
-    shrinks, then what the remaining quantity must satisfy, last what can still void a granted order.
+    shrinks, then what the quantity left must satisfy, last what can still void a granted order.
     """
 
     NONE = 0

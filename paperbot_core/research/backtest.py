@@ -49,7 +49,7 @@ class BacktestRequest:
 
     strategies: tuple[str, ...]
     paths: tuple[Path, ...]
-    span: TimeRange = TimeRange()
+    span: TimeRange = field(default_factory=TimeRange)
     cash: Decimal | None = None
     fee_bps: Decimal | None = None
     slippage_bps: float | None = None
@@ -209,7 +209,8 @@ def run_identity(ready: Prepared, stage: Stage) -> str:
     digest = hashlib.sha256()
     setup = ready.setup
     digest.update(setup.policy.digest.encode())
-    digest.update(repr((setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()))).encode())
+    rules = (setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()))
+    digest.update(repr(rules).encode())
     if ready.plugins is not None:
         used = (ready.plugins.versions(), sorted(ready.project.settings.risk_checks.items()))
         digest.update(repr(used).encode())

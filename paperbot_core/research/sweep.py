@@ -22,7 +22,9 @@ class SweepRow:
     run: Simulation
 
 
-def sweep(ready: Prepared, combinations: Iterable[Mapping[str, Mapping[str, float]]], *, count: int) -> Iterator[SweepRow]:
+def sweep(
+    ready: Prepared, combinations: Iterable[Mapping[str, Mapping[str, float]]], *, count: int
+) -> Iterator[SweepRow]:
     """Yield a row for each combination, in order; row k equals the single backtest k.
 
     Columns are shared by all rows through the stage, so memory does not grow with their number.

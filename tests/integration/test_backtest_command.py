@@ -125,7 +125,8 @@ def test_finer_candles_decide_inside_the_bar(project: Path) -> None:
 
 def test_a_sweep_lists_the_best_first(project: Path) -> None:
     arguments = ["-s", "sma_cross", "--data", "BTC-USDT_1h.parquet", "--set",
-                 "sma_cross.fast=10,20,30", "--top", "2", "--csv", "rows.csv", "--json"]  # fmt: skip
+                 "sma_cross.fast=10,20,30", "--top", "2", "--csv", "rows.csv",
+                 "--json"]  # fmt: skip
     done = CliRunner().invoke(sweep, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)

@@ -27,14 +27,18 @@ def why(
     state_dir: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Explain the bar of SYMBOL that contains TIME (ISO 8601 or milliseconds, UTC)."""
+    from paperbot_core.ledger.journal import JOURNAL_NAME
     from paperbot_core.market.timerange import parse_time
     from paperbot_core.report.store import RunStore
     from paperbot_core.report.why_text import render_why
     from paperbot_core.research.why import explain_bar
 
     moment = parse_time(time)
-    run = RunStore(resolve_state_dir(project_dir, state_dir)).load(run_id)
-    found = explain_bar(run.facts, run.trades, symbol, moment, strategies)
+    folder = resolve_state_dir(project_dir, state_dir)
+    run = RunStore(folder).load(run_id)
+    found = explain_bar(
+        run.facts, run.trades, symbol, moment, strategies, journal=folder / JOURNAL_NAME
+    )
     if as_json:
         emit_json(found)
         return

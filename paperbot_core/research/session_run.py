@@ -65,7 +65,7 @@ def session_run(
             if getattr(e, "rule", None) is Rule.MAX_DRAWDOWN_PCT
         ]
         candles = tuple(
-            c for s in result.symbols if len(c := _candles(reader, s, result.feed_ms))
+            c for s in result.symbols if len(c := stored_candles(reader, s, result.feed_ms))
         )
     trades = _columns(trade_rows(fills), _TRADE_COLUMNS)
     equity = _equity(marks)
@@ -124,7 +124,8 @@ def _equity(marks: list[Any]) -> dict[str, Any]:
     return columns
 
 
-def _candles(reader: JournalReader, symbol: str, tf_ms: int) -> Candles:
+def stored_candles(reader: JournalReader, symbol: str, tf_ms: int) -> Candles:
+    """Return the bars of a symbol that a journal holds, those that only warmed up included."""
     bars = reader.bars(symbol, tf_ms)
     prices = [
         np.array([getattr(b, name) for b in bars], np.float64)

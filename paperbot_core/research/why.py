@@ -33,6 +33,7 @@ from paperbot_core.research.result import trade_table
 from paperbot_core.research.simulate import Stage, reviewer
 from paperbot_core.research.why_record import stored_request, write_project
 from paperbot_core.research.why_rerun import Rerun, rerun
+from paperbot_core.research.why_session import session_past
 from paperbot_core.research.why_slot import Seen, SlotView, bar_at, explain_slot, slot_head
 
 Row = dict[str, Any]
@@ -50,7 +51,8 @@ class World:
     desk: Desk
     inputs: Inputs
     source: SignalSource
-    make_review: Callable[[PlainKernel], RiskReview] | None = None
+    make_review: Callable[[PlainKernel], RiskReview] | None
+    acts: Callable[[int, PlainKernel], None] | None
 
 
 def explain_bar(
@@ -59,8 +61,10 @@ def explain_bar(
     symbol: str,
     time_ms: int,
     strategies: Sequence[str] = (),
+    *,
+    journal: Path | None = None,
 ) -> Row:
-    """Explain the bar of `symbol` that contains `time_ms` in a stored backtest.
+    """Explain the bar of `symbol` that contains `time_ms` in a stored backtest or session.
 
     Args:
         facts: of the stored run (`report.run.SavedRun.facts`).
@@ -68,6 +72,7 @@ def explain_bar(
         symbol: a symbol of the run.
         time_ms: UTC milliseconds.
         strategies: explain these only; empty means all that trade the symbol.
+        journal: of a session, where it is now (default: where the session had it).
 
     Returns:
         `{run_id, mode, symbol, time, strategies: [...]}`, see docs/why.md.
@@ -77,12 +82,12 @@ def explain_bar(
         DataError: PB6602 changed candles, PB6603 the second run made other trades.
     """
     with tempfile.TemporaryDirectory(prefix="paperbot-why-") as folder:
-        world = rebuild(facts, Path(folder))
+        world = rebuild(facts, Path(folder), journal)
     chosen = _chosen_slots(world, symbol, strategies)
     rows = {s: bar_at(_own(world, s), time_ms) for s in chosen}
     steps = {s: _steps(world, s, row) for s, row in rows.items()}
     watched = {n for found in steps.values() for n in found}
-    run = rerun(world.desk, world.inputs, watched, world.make_review)
+    run = rerun(world.desk, world.inputs, watched, world.make_review, world.acts)
     _verify(world, run, trades)
     return {
         "run_id": facts["run_id"],
@@ -93,17 +98,22 @@ def explain_bar(
     }
 
 
-def rebuild(facts: Mapping[str, Any], folder: Path) -> World:
-    """Rebuild a stored backtest in an empty folder, which may be deleted afterwards.
+def rebuild(facts: Mapping[str, Any], folder: Path, journal: Path | None = None) -> World:
+    """Rebuild a stored run in an empty folder, which may be deleted afterwards.
 
     Raises:
         UserError, DataError: as `explain_bar`, and whatever the stored files do not fit any more.
     """
-    stored = stored_request(facts)
+    session = facts.get("mode") != "backtest"
+    stored = None if session else stored_request(facts)
     write_project(facts, folder)
     try:
-        ready = prepare(folder, stored.request)
-        return _world(facts, ready, stored.replaced.get("policy"))
+        if stored is not None:
+            ready = prepare(folder, stored.request)
+            return _world(facts, ready, stored.replaced.get("policy"))
+        past = session_past(facts, folder, journal)
+        world = _world(facts, past.ready, None)
+        return replace(world, desk=past.started(world.desk, world.inputs), acts=past.act)
     except PaperbotError as error:
         raise type(error)([_relative(d, folder) for d in error.diagnostics]) from error
 
@@ -121,7 +131,7 @@ def _world(facts: Mapping[str, Any], ready: Prepared, policy_name: str | None) -
         facts, ready.setup.policy, policy_places(ready.project, policy_name),
         {c.file.name: c for c in ready.strategies}, stage,
         stage.desk(ready.strategies, ready.setup), stage.inputs(signals), source,
-        reviewer(stage, ready.strategies, ready.setup, source) if checks else None,
+        reviewer(stage, ready.strategies, ready.setup, source) if checks else None, None,
     )  # fmt: skip
 
 
@@ -199,7 +209,8 @@ def _verify(world: World, run: Rerun, trades: Mapping[str, Any]) -> None:
         raise DataError(
             Diagnostic(
                 "PB6603", f"the run `{world.facts['run_id']}` cannot be repeated: {message}",
-                help="it was made by another version of paperbot or of a plugin: run it again",
+                help="it was made by another version of paperbot or of a plugin, or, in a session,"
+                " entries came too late to be taken",
             )
         )  # fmt: skip
 

@@ -126,7 +126,10 @@ def write_project(facts: Mapping[str, Any], directory: Path) -> None:
     Raises:
         UserError: PB6601, a stored name is no place inside a project.
     """
-    for name, text in facts["config"].items():
+    config = facts.get("config")
+    if not isinstance(config, Mapping) or not config:
+        raise cannot_explain(facts, "it was stored without its files")
+    for name, text in config.items():
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts or "\\" in name:
             raise cannot_explain(facts, f"`{name}` is no file of a project")

@@ -72,7 +72,7 @@ def rerun(
 
     The results are those of every other driver: the loop is the same, returning after each step.
     `make_review` gives the risk checks of plugins, if the run has any; `after_step` sees the
-    number and the records of each step.
+    number and the records of each step, and may change them as a person may between two.
     """
     found = Rerun()
     watched = frozenset(watched)
@@ -96,13 +96,13 @@ def rerun(
         found.legs += [Tape(now, rec.as_row(rec.LEG, x)) for x in k.legs[: k.account.legs]]
         found.trades += [rec.as_row(rec.TRADE, x) for x in k.trades[: k.account.trades]]
         k.account.legs = k.account.trades = 0
-        if after_step is not None:
-            after_step(step, k)
         if step in watched:
             found.moments[step] = Moment(
                 now, before, _rows(rec.SLOT, k.slots), _rows(rec.BOX, k.boxes),
                 _rows(rec.MARKET, k.markets), rec.as_row(rec.ACCOUNT, k.account),
             )  # fmt: skip
+        if after_step is not None:
+            after_step(step, k)
         step = ahead
     return found
 

@@ -35,11 +35,13 @@ def run(
     """Start a session: bars come in, decisions are committed, fills are simulated (PAPER)."""
     import asyncio
 
+    from paperbot_core.cli.secrets import load_env
     from paperbot_core.cli.teller import Teller
     from paperbot_core.domain.words import Mode
     from paperbot_core.research.check import check_project, load_plugins
     from paperbot_core.trade.build import RunRequest, build_session
 
+    load_env(project_dir)
     checked = check_project(project_dir)
     teller = Teller(quiet=once or as_json)
     for warning in checked.warnings:

@@ -205,6 +205,13 @@ class Account:
         """Commit the end of the session."""
         self._commit([stopped], notices=[notice])
 
+    def fail(self, stopped: Event, notice: Notice) -> None:
+        """Commit that the session cannot go on.
+
+        The stored state stays that of the last commit: what failed after it was never stored.
+        """
+        self.journal.commit([stopped], notices=[notice])
+
     def mark(self) -> Mark:
         """Return the account as it was valued last."""
         return self.engine.mark(self.now or 0)

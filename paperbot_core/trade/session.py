@@ -12,6 +12,7 @@ from pathlib import Path
 from paperbot_core.api import EventFact, Exchange, Notifier
 from paperbot_core.config.project import POLICY_NAME, Project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
+from paperbot_core.diagnostics.redact import redact
 from paperbot_core.domain.event_text import render_event
 from paperbot_core.domain.events import Event, RunStarted, RunStopped
 from paperbot_core.domain.market import Bar
@@ -127,7 +128,7 @@ class Session:
                 try:
                     reason = await self._loop(account, feed, stop, bars)
                 except PaperbotError as error:
-                    self._failed(account, str(error))
+                    self._failed(account, error)
                     raise
                 mark = account.mark()
                 account.finish(
@@ -299,15 +300,16 @@ class Session:
                 if problem := observer.tell(fact):
                     self.watcher.on_warning(problem)
 
-    def _failed(self, account: Account, reason: str) -> None:
+    def _failed(self, account: Account, error: PaperbotError) -> None:
         """Record why a session cannot go on, if the journal still takes it."""
-        from paperbot_core.diagnostics.redact import redact
-
-        text = redact(reason)
-        account.finish(
-            RunStopped(account.now or 0, f"failed: {text}"),
-            notices.failed(self.setup.mode, text),
-        )
+        text = redact(str(error))
+        try:
+            account.fail(
+                RunStopped(account.now or 0, f"failed: {text}"),
+                notices.failed(self.setup.mode, text),
+            )
+        except PaperbotError as second:
+            error.add_note(f"nor could the journal record it: {second}")
 
 
 def _wall_ms() -> int:

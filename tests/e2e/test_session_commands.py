@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -33,7 +35,7 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "paperbot_core", "--project", str(project), *arguments]
-    env = {**os.environ, "PYTHONPATH": str(sw.ROOT), "PAPERBOT_PLUGINS": "sandbox"}
+    env = {**os.environ, "PYTHONPATH": str(sw.ROOT), "PAPERBOT_PLUGINS": "sandbox,slack"}
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -180,3 +182,55 @@ def test_a_second_session_is_told_the_first_ones_process(project: Path) -> None:
     finally:
         first.kill()
         first.communicate()
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """A Slack webhook that takes everything."""
+
+    got: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.got.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_slack_hears_and_the_secret_stays_one(project: Path) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/verysecret"
+        (project / ".env").write_text(f"# a secret\nexport SLACK_WEBHOOK_URL='{url}'\n")
+        text = (project / "paperbot.yaml").read_text()
+        (project / "paperbot.yaml").write_text(text + "alerts: {slack: {enabled: true}}\n")
+        process = start(project, "run", "--bars", "60")
+        out, err = process.communicate(timeout=50)
+        assert process.returncode == 0, err
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert "session started" in Hook.got[0]
+    assert any(" buy " in body for body in Hook.got)
+    kept = [p.read_bytes() for p in (project / "state").rglob("*") if p.is_file()]
+    assert not any(b"verysecret" in data for data in [*kept, out.encode(), err.encode()])
+
+
+def test_alerts_without_their_secret_are_a_warning(project: Path) -> None:
+    text = (project / "paperbot.yaml").read_text()
+    (project / "paperbot.yaml").write_text(text + "alerts: {slack: {enabled: true}}\n")
+    process = start(project, "run", "--bars", "2")
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 0
+    assert "PB8013" in err
+    (project / ".env").write_text("SLACK_WEBHOOK_URL: hidden\n")
+    process = start(project, "run", "--bars", "2")
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 1
+    assert "PB8017" in err
+    assert "hidden" not in err

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from paperbot_core.api import Bar, Notice, RetryableError
+from paperbot_core.api import Bar, Diagnostic, Notice, RetryableError
 from paperbot_core.diagnostics import IntegrityError, PluginError, UserError
 from paperbot_core.domain.events import OrderPlaced, TradingStateChanged
 from paperbot_core.domain.market import HOUR_MS
 from paperbot_core.domain.words import Mode, Rule, TradingState
 from paperbot_core.ledger.chain import text_hash
+from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.records import Act
 from paperbot_core.ledger.requests import request
@@ -248,6 +249,29 @@ def test_a_stream_that_breaks_is_opened_again_without_repeating(
 def test_a_plugin_that_fails_ends_the_session_by_name() -> None:
     with pytest.raises(PluginError, match="PB8014"):
         _collect(Broken([_bar(0), KeyError("x")]), ["A"])
+
+
+def test_a_full_disk_stops_the_session_and_loses_nothing(
+    setup: SessionSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [0]
+    append = Journal._append
+
+    def full(self: Journal, events: Any, now: int) -> Any:
+        calls[0] += 1
+        if calls[0] == 120:
+            raise RetryableError(Diagnostic("PB7005", "disk full"))
+        return append(self, events, now)
+
+    monkeypatch.setattr(Journal, "_append", full)
+    with pytest.raises(RetryableError, match="PB7005"):
+        sw.run_session(setup)
+    sw.run_session(_fresh(setup))
+    whole = replace(_fresh(setup), journal=tmp_path / "w" / "journal.sqlite")
+    sw.run_session(whole)
+    reports = verify(setup.journal), verify(whole.journal)
+    assert all(report.ok for report in reports)
+    assert reports[0].content_hash == reports[1].content_hash
 
 
 def test_notices_are_stored_with_what_they_tell(setup: SessionSetup) -> None:

@@ -130,4 +130,13 @@ CODES: list[Code] = [
         "two sessions with the same `metrics.port`",
         "Choose another port, or `port: null` for no metrics.",
     ),
+    Code(
+        "PB8017",
+        "a .env that cannot be read",
+        "The file `.env` of the project has a line that is not `NAME=value`, or is no text.",
+        "A secret that is silently not set turns into a session that tells nobody.",
+        "a line `SLACK_WEBHOOK_URL: https://...` in .env",
+        "Write one `NAME=value` a line; comments begin with `#`. The line is never printed, since "
+        "it may hold a secret.",
+    ),
 ]

@@ -92,6 +92,8 @@ def _slot(page: _Page, slot: Mapping[str, Any]) -> Iterator[str]:
             head = f"{word:<{_LABEL}}" if number == 0 and line is lines[0] else " " * _LABEL
             yield (page.paint(f"1;{code}", head) + line).rstrip()
     if "conditions" not in slot:
+        for leg in slot.get("during", ()):
+            yield from page.labelled("in the bar", _leg(leg))
         return
     yield from _state(page, slot)
     yield from _conditions(page, slot)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paperbot_core.config.policy import RULE_KEYS, PolicyFile
 from paperbot_core.config.project import Project
@@ -18,7 +18,7 @@ from paperbot_core.diagnostics import (
     did_you_mean,
     user_error,
 )
-from paperbot_core.domain.market import timeframe_text
+from paperbot_core.domain.market import bucket_open, timeframe_text
 from paperbot_core.domain.words import Rule
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel.desk import Desk
@@ -34,7 +34,17 @@ from paperbot_core.research.simulate import Stage, reviewer
 from paperbot_core.research.why_record import stored_request, write_project
 from paperbot_core.research.why_rerun import Rerun, rerun
 from paperbot_core.research.why_session import session_past
-from paperbot_core.research.why_slot import Seen, SlotView, bar_at, explain_slot, slot_head
+from paperbot_core.research.why_slot import (
+    Seen,
+    SlotView,
+    bar_at,
+    during,
+    explain_slot,
+    slot_head,
+)
+
+if TYPE_CHECKING:
+    from paperbot_core.plugins import Plugins
 
 Row = dict[str, Any]
 
@@ -63,6 +73,7 @@ def explain_bar(
     strategies: Sequence[str] = (),
     *,
     journal: Path | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
 ) -> Row:
     """Explain the bar of `symbol` that contains `time_ms` in a stored backtest or session.
 
@@ -73,6 +84,7 @@ def explain_bar(
         time_ms: UTC milliseconds.
         strategies: explain these only; empty means all that trade the symbol.
         journal: of a session, where it is now (default: where the session had it).
+        plugins: loads them, if the run needs any (default: all installed).
 
     Returns:
         `{run_id, mode, symbol, time, strategies: [...]}`, see docs/why.md.
@@ -82,7 +94,7 @@ def explain_bar(
         DataError: PB6602 changed candles, PB6603 the second run made other trades.
     """
     with tempfile.TemporaryDirectory(prefix="paperbot-why-") as folder:
-        world = rebuild(facts, Path(folder), journal)
+        world = rebuild(facts, Path(folder), journal, plugins)
     chosen = _chosen_slots(world, symbol, strategies)
     rows = {s: bar_at(_own(world, s), time_ms) for s in chosen}
     steps = {s: _steps(world, s, row) for s, row in rows.items()}
@@ -98,7 +110,10 @@ def explain_bar(
     }
 
 
-def rebuild(facts: Mapping[str, Any], folder: Path, journal: Path | None = None) -> World:
+def rebuild(
+    facts: Mapping[str, Any], folder: Path, journal: Path | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
+) -> World:  # fmt: skip
     """Rebuild a stored run in an empty folder, which may be deleted afterwards.
 
     Raises:
@@ -109,9 +124,9 @@ def rebuild(facts: Mapping[str, Any], folder: Path, journal: Path | None = None)
     write_project(facts, folder)
     try:
         if stored is not None:
-            ready = prepare(folder, stored.request)
+            ready = prepare(folder, stored.request, plugins=plugins)
             return _world(facts, ready, stored.replaced.get("policy"))
-        past = session_past(facts, folder, journal)
+        past = session_past(facts, folder, journal, plugins)
         world = _world(facts, past.ready, None)
         return replace(world, desk=past.started(world.desk, world.inputs), acts=past.act)
     except PaperbotError as error:
@@ -243,7 +258,9 @@ def _explained(
             f"the data reaches from {iso_time(int(own.ts[0]))} to "
             f"{iso_time(int(own.ts[-1]) + own.tf_ms)}"
         )
-        return {**head, "outcome": "absent", "because": [text]}
+        opened = bucket_open(time_ms, own.tf_ms)
+        legs = during(run, slot, opened + 1, opened + own.tf_ms)
+        return {**head, "outcome": "absent", "because": [text], "during": legs}
     text = (
         f"outside the run, which decides from {iso_time(int(first))} to {iso_time(int(last))}; "
         "earlier bars only warm up"

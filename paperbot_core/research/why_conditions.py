@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.explain import Explained, explain
+from paperbot_core.lang.graph import Kind
 from paperbot_core.lang.parse import parse
 from paperbot_core.lang.signals import GROUPS
 from paperbot_core.lang.strategy import CompiledStrategy
@@ -28,6 +30,8 @@ def condition_rows(
     `reason_of` gives the text of a rule by name.
     """
     rows = []
+    if compiled.file.uses is not None:
+        return _plugin_rows(compiled, bits, reason_of)
     for kind, side, first in GROUPS:
         for number, rule in enumerate(compiled.rules(kind, side)):
             name = f"{kind}.{side}.{number}"
@@ -47,6 +51,38 @@ def condition_rows(
                 "tree": plain(tree),
             })  # fmt: skip
     return rows
+
+
+def _plugin_rows(
+    compiled: CompiledStrategy, bits: int, reason_of: Callable[[str], str]
+) -> list[Row]:
+    """Return what the plugin of a strategy said, as if its answers were rules."""
+    rows = []
+    for kind, side, first in GROUPS:
+        name, true = f"{kind}.{side}.0", bool(bits >> first & 1)
+        truth = "true" if true else "false"
+        tree = Explained(f"plugin {compiled.file.uses}", "condition", None, truth, "", "")
+        rows.append({
+            "rule": name, "text": tree.text, "truth": truth, "signal": true, "gates": {},
+            "reason": reason_of(name) if true else "", "tree": plain(tree),
+        })  # fmt: skip
+    return rows
+
+
+def plugin_inputs(compiled: CompiledStrategy, columns: Columns, row: int) -> list[Row]:
+    """Return the named features that the plugin of a strategy was shown; conditions are 0 or 1."""
+    if compiled.file.uses is None:
+        return []
+    found = []
+    for name in compiled.file.features:
+        expression = compiled.expressions[f"feature.{name}"]
+        number = columns.value(expression.root, row)
+        unknown = expression.root.kind is Kind.CONDITION and number == expression.root.unknown
+        value = None if unknown or not math.isfinite(number) else number
+        text = " ".join(expression.text.split())
+        tree = Explained(text, "number", value, "" if value is not None else "unknown", "", "")
+        found.append({"name": f"feature.{name}", "text": text, "value": value, "tree": plain(tree)})
+    return found
 
 
 def level_rows(trees: Mapping[str, Explained]) -> list[Row]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UNLISTED
@@ -27,6 +27,9 @@ from paperbot_core.research.history import History
 from paperbot_core.research.session_run import stored_candles
 from paperbot_core.research.simulate import Setup
 from paperbot_core.research.why_record import cannot_explain
+
+if TYPE_CHECKING:
+    from paperbot_core.plugins import Plugins
 
 #: What decides an account's trades; paperbot.yaml may change in ways that do not.
 _DECIDING = ("policy.yaml", "universe.yaml", "strategies.d/")
@@ -64,8 +67,9 @@ class SessionPast:
 
 
 def session_past(
-    facts: Mapping[str, Any], folder: Path, journal: Path | None = None
-) -> SessionPast:
+    facts: Mapping[str, Any], folder: Path, journal: Path | None = None,
+    plugins: Callable[[Project], Plugins] | None = None,
+) -> SessionPast:  # fmt: skip
     """Return what a stored session was made of, from its files in `folder` and its journal.
 
     Raises:
@@ -76,7 +80,7 @@ def session_past(
     if facts.get("start") is None:
         raise cannot_explain(facts, "it decided on no bar")
     path = _journal(facts, journal)
-    checked = check_project(folder, names=facts["strategies"])
+    checked = check_project(folder, names=facts["strategies"], plugins=plugins)
     project = checked.project
     strategies = tuple(checked.compiled[name] for name in facts["strategies"])
     symbols = {c.file.name: _admitted(project, c.file.name, facts["symbols"]) for c in strategies}

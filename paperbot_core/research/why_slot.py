@@ -17,6 +17,7 @@ from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.why_conditions import (
     condition_rows,
     level_rows,
+    plugin_inputs,
     trees_at,
 )
 from paperbot_core.research.why_rerun import Judged, Moment, Rerun, Row
@@ -117,12 +118,8 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
         "conditions": condition_rows(
             view.compiled, trees, box["bits"], lambda rule: view.reason(rule, seen.row)
         ),
-        "levels": level_rows(trees),
-        "during": [
-            leg_row(tape.now, tape.leg)
-            for tape in seen.run.legs
-            if tape.leg["slot"] == s and seen.moments[0].now <= tape.now <= last.now
-        ],
+        "levels": level_rows(trees) + plugin_inputs(view.compiled, view.columns, seen.row),
+        "during": during(seen.run, s, seen.moments[0].now, last.now),
         "position": {
             "before": position_row(view, seen.moments[0].before[s], None),
             "after": position_row(view, after, market["last"]),
@@ -131,6 +128,15 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
         "verdict": None if verdict is None else verdict_row(view, verdict),
         "order": order_row(view, seen, verdict, outcome),
     }
+
+
+def during(run: Rerun, slot: int, first: int, last: int) -> list[Row]:
+    """Return the fills and releases of a slot at the steps in [`first`, `last`]."""
+    return [
+        leg_row(tape.now, tape.leg)
+        for tape in run.legs
+        if tape.leg["slot"] == slot and first <= tape.now <= last
+    ]
 
 
 def account_row(moment: Moment) -> Row:

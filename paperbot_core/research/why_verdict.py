@@ -67,7 +67,7 @@ def _open(d: Decision) -> tuple[str, list[str]]:
     moved = list(_stop_move(d))
     if due and same and d.before["exit_due"] == due:
         reason = ExitReason(due).name.lower()
-        return "waiting", [f"the exit ({reason}) waits for a bar with volume", *moved]
+        return "waiting", [f"the exit ({reason}) waits for volume", *moved]
     if due:
         return "exit", [_exit_text(d, due), *moved]
     return "held", [*_exits_untrue(d), *moved, *_next_steps(d)]

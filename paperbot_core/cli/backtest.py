@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from paperbot_core.research.backtest import BacktestResult
 
 #: Facts that are stored with a run but not printed: they repeat the user's files.
-STORED_ONLY = ("config",)
+STORED_ONLY = ("config", "request")
 
 
 @click.command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paperbot_core.report.run import SavedRun
 
 #: Kept with a run and not printed: the version of the files, and the user's own files again.
-STORED_ONLY = ("format", "config")
+STORED_ONLY = ("format", "config", "request")
 
 
 @click.command()

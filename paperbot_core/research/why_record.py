@@ -77,11 +77,18 @@ def stored_request(facts: Mapping[str, Any]) -> StoredRequest:
         UserError: PB6601 the run keeps no request, PB6602 a candle file is gone.
         DataError: PB6602 a candle file has changed since the run.
     """
-    from paperbot_core.research.backtest import BacktestRequest
-
     asked = facts.get("request")
     if not isinstance(asked, Mapping) or not facts.get("config"):
         raise cannot_explain(facts, "it was stored without its files and its request")
+    try:
+        return _stored(facts, asked)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise cannot_explain(facts, f"its request cannot be read: {error!r}") from error
+
+
+def _stored(facts: Mapping[str, Any], asked: Mapping[str, Any]) -> StoredRequest:
+    from paperbot_core.research.backtest import BacktestRequest
+
     paths = tuple(_found(entry, Path(asked["directory"])) for entry in facts["candles"])
     return StoredRequest(
         BacktestRequest(

@@ -153,9 +153,13 @@ def test_names_that_are_not_in_the_run(run: SavedRun) -> None:
 
 
 def test_a_run_without_its_files(run: SavedRun) -> None:
-    facts = facts_without(run, "request")
-    with pytest.raises(UserError, match="PB6601"):
-        explain_bar(facts, run.trades, "BTC/USDT", 0)
+    for facts in (
+        facts_without(run, "request"), facts_without(run, "config"), facts_without(run, "candles"),
+        {**run.facts, "request": {**run.facts["request"], "cash": "much"}},
+        {**run.facts, "request": {"directory": 3}},
+    ):  # fmt: skip
+        with pytest.raises(UserError, match="PB6601"):
+            explain_bar(facts, run.trades, "BTC/USDT", 0)
 
 
 def test_a_stored_name_cannot_leave_the_project(run: SavedRun) -> None:

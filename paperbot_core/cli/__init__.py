@@ -15,6 +15,7 @@ _HELP = {
     "schema": "Print the JSON Schema of a file, for editors.",
     "explain": "Say what a diagnostic code means.",
     "plugins": "List what is plugged in, from which package and version.",
+    "data": "Check, repair and keep stored markets.",
     "backtest": "Run strategies over stored candles.",
     "sweep": "Backtest every combination of parameters.",
     "why": "Explain what happened on one bar, and why.",

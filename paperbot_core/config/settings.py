@@ -78,6 +78,55 @@ class Alerts(StrictModel):
     slack: SlackAlerts = Field(default_factory=SlackAlerts)
 
 
+class DataGates(StrictModel):
+    """What stored candles may have before `data check` fails; above 0 but inside is a warning.
+
+    null never fails. A file that cannot be read, or holds another timeframe than its name says,
+    fails whatever stands here.
+    """
+
+    missing_pct_max: Annotated[Float, Field(ge=0, le=100)] | None = Field(
+        default=5.0, description="missing bars, percent of those there should be"
+    )
+    gaps_max: Count | None = Field(default=None, description="holes in time")
+    duplicates_max: Count | None = Field(
+        default=0, description="rows that repeat an open time"
+    )
+    disorder_max: Count | None = Field(
+        default=0, description="rows that open before the row above"
+    )
+    bad_rows_max: Count | None = Field(
+        default=0, description="rows that are no bar: no time, no price, high below low"
+    )
+    off_grid_max: Count | None = Field(
+        default=0, description="open times off the grid of the timeframe"
+    )
+    zero_volume_pct_max: Annotated[Float, Field(ge=0, le=100)] | None = Field(
+        default=None, description="bars without volume, percent of the rows"
+    )
+    frozen_max: Count | None = Field(
+        default=None, description="bars inside runs in which the price does not move at all"
+    )
+    outliers_max: Count | None = Field(
+        default=None, description="bars that reach far beyond what is usual around them"
+    )
+    splits_max: Count | None = Field(
+        default=None, description="jumps that look like a split nobody adjusted for"
+    )
+    outside_session_max: Count | None = Field(
+        default=None, description="bars outside the regular sessions of a stock exchange"
+    )
+
+
+class DataSettings(StrictModel):
+    """Where stored markets are and how good they must be."""
+
+    dir: str = Field(
+        default="data", min_length=1, max_length=4096, description="folder of the data lake"
+    )
+    gates: DataGates = Field(default_factory=DataGates)
+
+
 class PluginChoice(StrictModel):
     """Which plugins must be there."""
 
@@ -106,6 +155,7 @@ class Settings(StrictModel):
     simulation: Simulation = Field(default_factory=Simulation)
     metrics: Metrics = Field(default_factory=Metrics)
     alerts: Alerts = Field(default_factory=Alerts)
+    data: DataSettings = Field(default_factory=DataSettings)
     plugins: PluginChoice = Field(default_factory=PluginChoice)
     risk_checks: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

@@ -18,7 +18,7 @@ _TIMES = ("ts", "date")
 
 #: Magnitude of integer times -> factor to milliseconds as (multiply, divide). The bands are the
 #: years 1973 to 5138 in each unit, so no value of one unit can be mistaken for another's.
-_UNITS = (
+UNITS = (
     ("seconds", 10**8, 10**11, 1_000, 1),
     ("milliseconds", 10**11, 10**14, 1, 1),
     ("microseconds", 10**14, 10**17, 1, 1_000),
@@ -33,7 +33,7 @@ def candles_from_table(table: Any, symbol: str, tf_ms: int, file: str, first_lin
         DataError: PB6004 a column is missing, PB6005 a column has the wrong type,
             PB6006 no rows, PB6007 times in no unit we know.
     """
-    places, found = _locate(table.column_names, file)
+    places, found = locate(table.column_names, file)
     if found:
         raise DataError(found)
     if table.num_rows == 0:
@@ -56,7 +56,7 @@ def candles_from_table(table: Any, symbol: str, tf_ms: int, file: str, first_lin
     return Candles(symbol, tf_ms, times, **values)
 
 
-def _locate(names: list[str], file: str) -> tuple[dict[str, int], list[Diagnostic]]:
+def locate(names: list[str], file: str) -> tuple[dict[str, int], list[Diagnostic]]:
     """Return column -> position; names match in any case, `ts` comes before `date`."""
     folded: dict[str, list[int]] = {}
     for position, name in enumerate(names):
@@ -113,7 +113,7 @@ def _times(
         return None
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column, kind = _parsed_text(column)
+        column, kind = parsed_text(column)
     if pa.types.is_date(kind):
         column = column.cast(pa.timestamp("ms"))
         kind = column.type
@@ -135,7 +135,7 @@ def _times(
     return None
 
 
-def _parsed_text(column: Any) -> tuple[Any, Any]:
+def parsed_text(column: Any) -> tuple[Any, Any]:
     """Return ISO 8601 text as timestamps, or the column as it is when some row is not ISO."""
     import pyarrow as pa
 
@@ -161,7 +161,7 @@ def _from_numbers(
     numbers: Ints, name: str, file: str, faults: list[Diagnostic]
 ) -> Ints | None:
     low, high = int(numbers.min()), int(numbers.max())
-    for _unit, start, end, multiply, divide in _UNITS:
+    for _unit, start, end, multiply, divide in UNITS:
         if start <= low and high < end:
             return _to_ms(numbers.astype(np.int64), multiply, divide, name, file, faults)
     faults.append(

@@ -68,7 +68,7 @@ def read_candles(file: CandleFile) -> Candles:
         DataError: PB6003 to PB6014, each fault with its first row, time and count.
     """
     name = str(file.path)
-    table = _read_table(file.path)
+    table = read_table(file.path)
     first_line = 2 if file.path.suffix.lower() == ".csv" else 0
     candles = candles_from_table(table, file.symbol, file.tf_ms, name, first_line)
     faults = find_faults(candles, name, first_line=first_line)
@@ -165,14 +165,21 @@ def _same_twice(files: Iterable[CandleFile]) -> list[Diagnostic]:
     return found
 
 
-def _read_table(path: Path) -> Any:
-    """Return the file as a pyarrow Table; every failure is PB6003, size beyond reason PB6014."""
+def read_table(path: Path, lost: list[int] | None = None) -> Any:
+    """Return the file as a pyarrow Table.
+
+    With `lost`, lines of a CSV file with too many or too few fields are left out and their numbers
+    (from 1) added to it; without, such a line is a failure as any other.
+
+    Raises:
+        DataError: PB6003 the file cannot be read, PB6014 it is beyond reason.
+    """
     import pyarrow as pa
 
     try:
         if path.stat().st_size > BYTES_MAX:
             raise _too_big(path, f"{path.stat().st_size / 1024**3:.1f} GiB")
-        table = _reader(path)
+        table = _reader(path, lost)
     except (pa.ArrowException, OSError, UnicodeDecodeError, ValueError, MemoryError) as error:
         reason = str(error).strip().splitlines()
         raise DataError(
@@ -188,7 +195,7 @@ def _read_table(path: Path) -> Any:
     return table
 
 
-def _reader(path: Path) -> Any:
+def _reader(path: Path, lost: list[int] | None) -> Any:
     # pyarrow costs 80 ms to import: only those who read candles pay for it.
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -204,7 +211,19 @@ def _reader(path: Path) -> Any:
         return feather.read_table(path, memory_map=False)
     from pyarrow import csv
 
-    return csv.read_csv(path)
+    if lost is None:
+        return csv.read_csv(path)
+
+    def leave_out(row: Any) -> str:
+        lost.append(row.number or 0)
+        return "skip"
+
+    # Numbers of rows are only known to a reader with one thread.
+    return csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(use_threads=False),
+        parse_options=csv.ParseOptions(invalid_row_handler=leave_out),
+    )
 
 
 def _too_big(path: Path, size: str) -> DataError:

@@ -1,0 +1,125 @@
+"""The result of `paperbot data check` as one HTML file that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from paperbot_core import __version__
+from paperbot_core.domain.market import timeframe_text
+from paperbot_core.market.checks import Finding, SeriesReport, Verdict
+from paperbot_core.market.timerange import iso_time
+
+if TYPE_CHECKING:
+    from paperbot_core.market.checks_time import TimeFacts
+
+_SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
+_COLUMNS = (
+    ("rows", "rows"),
+    ("gaps", "gaps"),
+    ("missing", "missing"),
+    ("duplicates", "duplicates"),
+    ("disorder", "disorder"),
+    ("bad_rows", "bad rows"),
+    ("zero_volume", "zero volume"),
+    ("outliers", "outliers"),
+    ("frozen", "frozen"),
+)
+#: Width of the strip that shows where bars are missing, in SVG units; a hole is at least one wide.
+_STRIP = 1_000
+_HOLES_DRAWN = 2_000
+
+_STYLE = """
+:root { color-scheme: light dark; --bg: #f5f4ef; --panel: #fffefb; --ink: #1c2126;
+  --muted: #68717a; --line: #e3e0d7; --ok: #0c8468; --warn: #b07a00; --fail: #c5432b; }
+@media (prefers-color-scheme: dark) { :root { --bg: #0d1115; --panel: #141a20; --ink: #e6eaed;
+  --muted: #8e9aa6; --line: #252e37; --ok: #3cc7a2; --warn: #f0c56f; --fail: #f27a5e; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+  font-variant-numeric: tabular-nums; }
+main { max-width: 1180px; margin: 0 auto; padding: 28px 20px 48px; }
+h1 { margin: 0 0 4px; font-size: 28px; letter-spacing: -.02em; }
+p { margin: 0 0 20px; color: var(--muted); }
+section { background: var(--panel); border: 1px solid var(--line); border-radius: 10px;
+  padding: 14px 16px; margin-bottom: 14px; overflow-x: auto; }
+h2 { margin: 0; font-size: 16px; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+th, td { padding: 4px 10px 4px 0; text-align: right; white-space: nowrap; }
+th { color: var(--muted); font-weight: 500; }
+th:first-child, td:first-child { text-align: left; }
+ul { margin: 8px 0 0; padding-left: 18px; }
+svg { display: block; width: 100%; height: 14px; margin: 10px 0 2px; border-radius: 4px; }
+.times { display: flex; justify-content: space-between; color: var(--muted); font-size: 12px; }
+.ok { color: var(--ok); } .warn { color: var(--warn); } .fail { color: var(--fail); }
+.tag { font-weight: 650; } .file { color: var(--muted); font-size: 12px; overflow-wrap: anywhere; }
+footer { color: var(--muted); font-size: 12px; }
+"""
+
+
+def render_page(reports: Sequence[SeriesReport]) -> str:
+    """Return the page: a table of all series, then a card with a strip of time for each."""
+    counts = {verdict: sum(r.verdict is verdict for r in reports) for verdict in Verdict}
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    head = "".join(f"<th>{label}</th>" for _key, label in _COLUMNS)
+    rows = "".join(_table_row(report) for report in reports)
+    cards = "".join(_card(report) for report in reports)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_SECURITY}">'
+        f"<title>Data check · Paperbot</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>Data check</h1><p>{len(reports)} series: {summary}</p>"
+        f"<section><table><thead><tr><th>market</th>{head}<th>verdict</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></section>{cards}"
+        f"<footer>All times are UTC. Made by Paperbot {escape(__version__)}.</footer>"
+        "</main></body></html>\n"
+    )
+
+
+def _market(report: SeriesReport) -> str:
+    return escape(f"{report.series.symbol} {timeframe_text(report.series.tf_ms)}")
+
+
+def _tag(verdict: Verdict) -> str:
+    return f'<span class="tag {verdict}">{verdict}</span>'
+
+
+def _table_row(report: SeriesReport) -> str:
+    row = report.as_row()
+    cells = "".join(f"<td>{row[key]:,}</td>" for key, _label in _COLUMNS)
+    return f"<tr><td>{_market(report)}</td>{cells}<td>{_tag(report.verdict)}</td></tr>"
+
+
+def _card(report: SeriesReport) -> str:
+    found = "".join(_item(finding) for finding in report.findings) or "<li>nothing to remark</li>"
+    strip = _strip(report.times) if report.times else ""
+    return (
+        f"<section><h2>{_market(report)} {_tag(report.verdict)}</h2>"
+        f'<div class="file">{escape(report.series.name)}</div>{strip}<ul>{found}</ul></section>'
+    )
+
+
+def _item(finding: Finding) -> str:
+    return f"<li>{_tag(finding.verdict)} {escape(finding.text)}</li>"
+
+
+def _strip(times: TimeFacts) -> str:
+    """Draw the time from the first to the last bar, holes in red."""
+    if times.first is None or times.last is None or times.last == times.first:
+        return ""
+    span = times.last - times.first
+    # Missing bars of a market with sessions are not side by side in time: one mark per hole.
+    marks = "".join(
+        f'<rect x="{_STRIP * (hole.ts - times.first) / span:.2f}" y="0" height="14" '
+        f'width="{max(1.5, _STRIP * hole.missing / max(times.expected, 1)):.2f}" '
+        'fill="var(--fail)"/>'
+        for hole in times.holes[:_HOLES_DRAWN]
+    )
+    return (
+        f'<svg viewBox="0 0 {_STRIP} 14" preserveAspectRatio="none" role="img" '
+        f'aria-label="{len(times.holes)} holes">'
+        f'<rect width="{_STRIP}" height="14" fill="var(--ok)" opacity=".35"/>{marks}</svg>'
+        f'<div class="times"><span>{iso_time(times.first)}</span>'
+        f"<span>{iso_time(times.last)}</span></div>"
+    )

@@ -115,15 +115,18 @@ def state_fact(facts: Table, rule: int, limit: float, observed: float, holds: bo
 def cap_quantity(
     facts: Table, shrunk: Table, rule: int, limit: float, held: float, qty: float, price: float
 ) -> float:
-    """Return the part of `qty` that fits below `limit` at `price`, and note limit and observed."""
+    """Return the part of `qty` that fits below `limit` at `price`, and note limit and observed.
+
+    Less than a billionth of what was asked is noise of the subtraction, and nothing.
+    """
     fact = facts[rule]
     asked = held + qty * price
     fact.limit, fact.observed, fact.asked = limit, asked, qty
     if asked <= limit:
         fact.answer, fact.allowed = PASSED, qty
         return qty
-    allowed = max((limit - held) / price, 0.0)
-    if not allowed > 0.0:
+    allowed = (limit - held) / price
+    if not allowed > qty * 1e-9:
         allowed = 0.0
     fact.allowed = allowed
     if allowed > 0.0:

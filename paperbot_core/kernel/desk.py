@@ -169,7 +169,10 @@ def build_desk(
             market = number[symbol]
             keys.append(SlotKey(plan.name, symbol))
             specs.append(spec_row(plan, order, market, ordered[market]))
-    account = {"cash": cash, "equity": cash, "peak": cash, "anchor": cash, "anchor_day": -1}
+    account = {
+        "cash": cash, "equity": cash, "peak": cash, "anchor": cash, "anchor_day": -1,
+        "trip_day": -1,
+    }
     return Desk(
         account=account, limits=dict(limits), markets=markets, specs=tuple(specs),
         tiers=tuple({"limit": tier_limits.get(t, math.inf)} for t in tiers),

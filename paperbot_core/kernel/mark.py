@@ -30,14 +30,16 @@ def judge_day(now: int, a: Account, p: Limits) -> None:
     """Compare with the day's anchor, then move the anchor if this mark begins a new day.
 
     A close on 00:00 UTC is still judged against the old anchor. A trip lasts until the first
-    00:00 UTC after it; the mark that ends it is not a second trip of the same day.
+    00:00 UTC after it. One trip an anchor: the midnight that ends a trip is not a second one for
+    the same loss, but bars of a day, which close on nothing else, are judged at every close.
     """
     day = now // DAY_MS
     midnight = now % DAY_MS == 0
-    if day == a.anchor_day or midnight:
+    if (day == a.anchor_day or midnight) and a.trip_day != a.anchor_day:
         lost = a.anchor - a.equity
-        if now > a.reduce_until and not lost < p.daily_stop * a.anchor:
+        if not lost < p.daily_stop * a.anchor:
             a.reduce_until = (day + 1) * DAY_MS
+            a.trip_day = a.anchor_day
             a.trips += 1
     if day != a.anchor_day:
         a.anchor = a.equity

@@ -138,13 +138,16 @@ def rung_quantity(m: Market, spec: Spec, slot: Slot) -> float:
 def take_targets(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, trades: Table, s: int,
     at_open: bool,
-) -> None:
-    """Fill every rung that the open (or, later, the bar) traded through; maker, no slippage."""
+) -> bool:
+    """Fill every rung that the open (or, later, the bar) traded through; maker, no slippage.
+
+    Returns whether a rung was filled in part: it has had its share of this bar's volume.
+    """
     while slot.qty != 0.0 and slot.rung < spec.rungs:
         price = rung_price(m, spec, slot)
         extreme = m.open if at_open else (m.high if slot.qty > 0.0 else m.low)
         if not (extreme > price if slot.qty > 0.0 else extreme < price):
-            return
+            return False
         want = rung_quantity(m, spec, slot)
         qty = min(want, room(m))
         if qty > 0.0:
@@ -152,9 +155,10 @@ def take_targets(
             close_leg(a, m, spec, slot, box, legs, trades, s, qty, fill, fill, 1, EXIT_TARGET)
         if qty < want:
             slot.rung_filled += qty
-            return
+            return True
         slot.rung += 1
         slot.rung_filled = 0.0
+    return False
 
 
 @lean
@@ -178,8 +182,9 @@ def protect(
     if m.open <= slot.stop if long else m.open >= slot.stop:
         stop_out(a, m, spec, slot, box, legs, trades, s, m.open)
         return
-    if not slot.targets_wait:
-        take_targets(a, m, spec, slot, box, legs, trades, s, True)
+    targets_wait = bool(slot.targets_wait)
+    if not targets_wait:
+        targets_wait = take_targets(a, m, spec, slot, box, legs, trades, s, True)
         if slot.qty == 0.0:
             return
     if m.low <= slot.stop if long else m.high >= slot.stop:
@@ -188,7 +193,7 @@ def protect(
             a.ambiguous += 1
         stop_out(a, m, spec, slot, box, legs, trades, s, slot.stop)
         return
-    if not slot.targets_wait:
+    if not targets_wait:
         take_targets(a, m, spec, slot, box, legs, trades, s, False)
 
 

@@ -153,13 +153,15 @@ def price_market(m: Market, spec: Spec, slot: Slot) -> None:
 def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     """Fill in the order fields of a wished entry; no two sides at once, none against an exit.
 
+    Strength and limit of a box belong to its first true entry rule, so where both sides have one
+    neither is asked for, even if an exit condition blocks the other.
     A size, distance or limit that is not finite becomes NaN here and is refused by the policy.
     """
     bits = box.bits
-    idle_exits = bits & ~(spec.gated << 16)
-    long = (bits & RULE_MASK) != 0 and ((idle_exits >> 16) & RULE_MASK) == 0
-    short = ((bits >> 8) & RULE_MASK) != 0 and ((idle_exits >> 24) & RULE_MASK) == 0
-    if long == short or box.row < slot.no_entry_before:
+    long = (bits & RULE_MASK) != 0
+    short = ((bits >> 8) & RULE_MASK) != 0
+    exits = ((bits & ~(spec.gated << 16)) >> (16 if long else 24)) & RULE_MASK
+    if long == short or exits != 0 or box.row < slot.no_entry_before:
         return False
     side = 1 if long else -1
     rule = first_rule(bits & RULE_MASK) if long else first_rule((bits >> 8) & RULE_MASK)
@@ -210,14 +212,20 @@ def manage(
 @lean
 def rest_limit(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, refused: Table, s: int
-) -> None:
-    """Count down a resting limit entry; an exit condition of its side withdraws it."""
+) -> bool:
+    """Count down a resting limit entry; return whether its time is over and the slot free again.
+
+    An exit condition of its side withdraws it before that, and then there is no entry at this
+    close.
+    """
     slot.order_bars -= 1
     exits = (box.bits & ~(spec.gated << 16)) >> (16 if slot.order_side > 0 else 24)
+    if slot.order_bars <= 0:
+        release(a, m, slot, legs, refused, s, LIMIT_EXPIRED)
+        return True
     if exits & RULE_MASK:
         release(a, m, slot, legs, refused, s, SIGNAL_WITHDRAWN)
-    elif slot.order_bars <= 0:
-        release(a, m, slot, legs, refused, s, LIMIT_EXPIRED)
+    return False
 
 
 @lean
@@ -241,7 +249,8 @@ def propose(
         if slot.qty != 0.0:
             wants = manage(now, a, m, spec, slot, box)
         elif slot.order == ORDER_LIMIT:
-            rest_limit(a, m, spec, slot, box, legs, refused, s)
+            if rest_limit(a, m, spec, slot, box, legs, refused, s):
+                wants = ask_entry(now, a, m, spec, slot, box)
         elif slot.order == ORDER_NONE:
             wants = ask_entry(now, a, m, spec, slot, box)
         if wants:
@@ -256,7 +265,10 @@ def propose(
 
 @lean
 def served_before(specs: Table, slots: Table, s: int, t: int) -> bool:
-    """Return whether slot `s` is served before slot `t`, which has a lower number."""
+    """Return whether slot `s` is served before slot `t`, which has a lower number.
+
+    A NaN strength, which the policy refuses, holds nobody up: it stands before the others.
+    """
     if specs[s].strategy != specs[t].strategy:
         return bool(specs[s].strategy < specs[t].strategy)
-    return bool(slots[s].strength > slots[t].strength)
+    return bool(not slots[s].strength <= slots[t].strength)

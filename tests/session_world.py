@@ -105,14 +105,17 @@ class Notes(Watcher):
 
 
 def replay_setup(project: Path, data: Path, state: Path, *, timeframe: str = "1h",
-                 mode: Mode = Mode.PAPER, **options: Any) -> SessionSetup:  # fmt: skip
-    """Return a session of a project over stored candles."""
-    checked = check_project(project)
+                 mode: Mode = Mode.PAPER, plugins: Any = None, **options: Any
+                 ) -> SessionSetup:  # fmt: skip
+    """Return a session of a project over stored candles; `plugins` instead of the installed."""
+    checked = check_project(project, plugins=plugins)
     exchange = Replay(ReplayOptions(path=str(data), timeframe=timeframe, **options))
     return SessionSetup(
         checked.project, tuple(checked.compiled[s.name] for s in checked.project.enabled),
         exchange, "replay", mode, None, "run", state / "journal.sqlite",
         source=SignalSource(checked.plugins),
+        checks=checked.plugins.risk_checks(checked.project.settings.risk_checks)
+        if checked.plugins else (),
     )  # fmt: skip
 
 
@@ -125,11 +128,13 @@ def run_session(
 
 
 def backtest_trades(
-    project: Path, strategies: Sequence[str], paths: Sequence[Path], *, span: str | None = None
+    project: Path, strategies: Sequence[str], paths: Sequence[Path], *, span: str | None = None,
+    plugins: Any = None,
 ) -> list[dict[str, Any]]:
     """Return the trades of a backtest as rows of Python numbers."""
     within = parse_timerange(span) if span else TimeRange()
-    result = run_backtest(project, BacktestRequest(tuple(strategies), tuple(paths), within))
+    result = run_backtest(project, BacktestRequest(tuple(strategies), tuple(paths), within),
+                          plugins=plugins)  # fmt: skip
     columns = {
         k: v.tolist() if hasattr(v, "tolist") else list(v) for k, v in result.trades.items()
     }

@@ -71,7 +71,7 @@ def _check(kind: str, kills: int, stride: int, rows: int, tmp_path: Path) -> Non
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["replay", "sandbox"])
 def test_killed_at_every_kind_of_point(kind: str, tmp_path: Path) -> None:
-    _check(kind, 14, 24, ROWS, tmp_path)
+    _check(kind, 10, 30, ROWS, tmp_path)
 
 
 @pytest.mark.slow

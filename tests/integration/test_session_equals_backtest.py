@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.verify import verify
+from paperbot_core.plugins import Plugins
 from paperbot_core.trade.status import account_trades
 from tests import session_world as sw
+from tests.inline_plugin import Alpha
 
 SHIPPED = sorted(path.stem for path in (sw.ROOT / "strategies.d").glob("*.yaml"))
 SYMBOLS = ("BTC/USDT", "SOL/USDT", "DOGE/USDT")
@@ -135,6 +138,44 @@ def test_mixed_timeframes_shorts_limits_ladders_and_volume(candles: Path, tmp_pa
         ("slow", "long"), ("slow", "short"), ("lone", "long"), ("quick", "long"),
     }  # fmt: skip
     assert verify(state / "journal.sqlite").ok
+
+
+PLUGGED = """\
+name: plugged
+timeframe: 2h
+universe: [BTC/USDT, SOL/USDT]
+uses: alpha.both
+size: {risk_pct: 0.5}
+protect: {stop: 2 * atr(7)}
+"""
+
+
+def test_strategies_and_risk_checks_of_plugins(candles: Path, tmp_path: Path) -> None:
+    # The check decides by every digit of every fact it sees, texts included.
+    project = sw.make_project(
+        tmp_path / "p", ["donchian_atr", "plugged"],
+        f"{{plugin: replay, path: {candles}, timeframe: 1h}}", more="risk_checks: {nosy: {}}\n",
+    )
+    (project / "universe.yaml").write_text(MIXED_UNIVERSE)
+    (project / "strategies.d" / "plugged.yaml").write_text(PLUGGED)
+
+    def load(_: object) -> Plugins:
+        return Plugins.of({"paperbot-alpha": Alpha()})
+
+    expected = sw.backtest_trades(
+        project, ["donchian_atr", "plugged"], [candles], plugins=load
+    )
+    state = tmp_path / "s"
+    while True:
+        setup = sw.replay_setup(project, candles, state, plugins=load)
+        if sw.run_session(setup, bars=211).reason == "the market ended":
+            break
+    assert sw.plain(account_trades(state / "journal.sqlite")) == sw.plain(expected)
+    assert {row["strategy"] for row in expected} == {"donchian_atr", "plugged"}
+    with JournalReader(state / "journal.sqlite") as reader:
+        texts = [r["reason"] for r in reader.table("verdicts") if r["rule"] == "RISK_CHECK"]
+    assert texts
+    assert all("nosy: 0." in text for text in texts)
 
 
 def test_real_candles(market_data: Path, tmp_path: Path) -> None:

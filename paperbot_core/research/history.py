@@ -48,7 +48,7 @@ class TimeLine:
     """Decision times of a run and the rows that close at each (see `kernel.inputs.Inputs`).
 
     `first` and `stop` bound the steps of the time range inside the whole history. Where `dense`,
-    step i closes row `first + i` of everything.
+    step i closes row `first + i` of everything, and both tables are empty, (0, 0).
     """
 
     times: NDArray[np.int64]
@@ -178,7 +178,8 @@ def time_line(
     Raises:
         UserError: PB6504, no bar opens in the time range.
     """
-    grid = align([*base, *own])
+    series = {id(candles): candles for candles in (*base, *own)}
+    grid = align(list(series.values()))
     first = 0 if span.start is None else int(grid.times.searchsorted(span.start, side="right"))
     stop = len(grid) if span.end is None else int(grid.times.searchsorted(span.end, side="right"))
     if first >= stop:
@@ -187,11 +188,14 @@ def time_line(
             help="widen --timerange; the data is earlier or later",
         )
     times = grid.times[first:stop]
-    count = len(base)
-    own_rows = grid.rows[count:, first:stop].copy()
-    dense = grid.same_times
-    if not dense:
-        for rows, candles in zip(own_rows, own, strict=True):
-            closed = np.searchsorted(candles.ts + candles.tf_ms, times, side="right")
-            rows[:] = np.where(rows >= 0, rows, -closed - 1)
-    return TimeLine(times, grid.rows[:count, first:stop].copy(), own_rows, first, stop, dense)
+    if grid.same_times:
+        none = np.zeros((0, 0), np.int32)
+        return TimeLine(times, none, none, first, stop, dense=True)
+    number = {key: k for k, key in enumerate(series)}
+    base_rows, own_rows = (
+        grid.rows[[number[id(candles)] for candles in group], first:stop] for group in (base, own)
+    )
+    for rows, candles in zip(own_rows, own, strict=True):
+        closed = np.searchsorted(candles.ts + candles.tf_ms, times, side="right")
+        rows[:] = np.where(rows >= 0, rows, -closed - 1)
+    return TimeLine(times, base_rows, own_rows, first, stop, dense=False)

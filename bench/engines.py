@@ -46,7 +46,7 @@ def venv(name: str, packages: Sequence[str]) -> Path:
     if not stamp.exists():
         print(f"making {folder.relative_to(ROOT)}: {' '.join(packages)}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, *packages], check=True)
         stamp.touch()
     return python
@@ -63,7 +63,7 @@ def ours(python: str | Path, label: str) -> Engine:
     """Return our engine on one Python."""
     return Engine(
         "paperbot", label, (str(python), "-m", "bench.driver"),
-        {"PYTHONPATH": str(ROOT)}, _SAME, {"w1": 12, "w3": 8, "w2": 2},
+        {"PYTHONPATH": str(ROOT)}, _SAME, {"w1": 12, "w3": 8, "w2": 4},
     )
 
 

@@ -38,6 +38,9 @@ def idle(now: int, slot: Slot, box: Box, m: Market) -> bool:
         return bool((box.bits & ENTRY_BITS) == 0)
     if (box.bits & EXIT_BITS) != 0 or box.row >= slot.wake_row or now >= slot.wake_ts:
         return False
+    if box.row >= 0 and (slot.water >= slot.wake_high or slot.water <= slot.wake_low):
+        # A finer bar inside this one went so far; stops are moved at the slot's own closes.
+        return False
     return not (m.present and (m.low <= slot.wake_low or m.high >= slot.wake_high))
 
 

@@ -109,7 +109,7 @@ class Session:
         #: What `start` left out of the warm-up.
         self.spared: list[Bar] = []
         self._beat = self._looked = self._watched = 0.0
-        self._policy_told = False
+        self._policy_told = self._faults_told = False
 
     async def run(self, *, stop: asyncio.Event, bars: int | None = None) -> SessionResult:
         """Trade until the market ends, `bars` decision times have passed, or `stop` is set.
@@ -130,6 +130,7 @@ class Session:
                 except PaperbotError as error:
                     self._failed(account, error)
                     raise
+                self._faults()
                 mark = account.mark()
                 account.finish(
                     RunStopped(account.now or 0, reason), notices.stopped(setup.mode, reason, mark)
@@ -243,6 +244,8 @@ class Session:
         self.steps += 1
         self._beat = time.monotonic()
         self._refused(feed)
+        if not self._faults_told:
+            self._faults()
         self._tell(account.events, account.journal)
         self.watcher.on_step(
             batch.now, outcomes, account.mark(), time.perf_counter() - began
@@ -254,6 +257,12 @@ class Session:
             text = f"a bar of {bar.symbol} at {bar.ts} ms was refused: {why}"
             self.watcher.on_warning(Diagnostic("PB8011", text, severity=Severity.WARNING))
         feed.guard.refused.clear()
+
+    def _faults(self) -> None:
+        """Say whose signals were lost to a failing plugin: at the first time, and at the end."""
+        for warning in self.setup.source.faults.warnings():
+            self.watcher.on_warning(warning)
+            self._faults_told = True
 
     def _attend(self, account: Account, idle: bool) -> None:
         """Look for requests, a changed policy, and whether the heartbeat is due."""

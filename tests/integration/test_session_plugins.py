@@ -97,9 +97,12 @@ def test_a_session_trades_like_the_backtest(world: tuple[Path, Path], tmp_path: 
     assert {row["strategy"] for row in expected} == set(NAMES)
     assert {row["side"] for row in expected if row["strategy"] == "both"} == {"long", "short"}
     setup = _setup(project, data, tmp_path / "whole")
-    sw.run_session(setup)
+    notes = sw.Notes()
+    sw.run_session(setup, notes=notes)
     assert sw.plain(account_trades(setup.journal)) == sw.plain(expected)
-    assert "`cross` had no signal on" in setup.source.faults.warnings()[0].message
+    told = [text for text in notes.warnings if "`cross` had no signal on" in text]
+    assert "on 1 bar where" in told[0]  # at once
+    assert told[-1] == setup.source.faults.warnings()[0].message  # and all of it at the end
 
 
 def test_an_interrupted_session_does_too(world: tuple[Path, Path], tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from paperbot_core.domain.words import Mode
 from paperbot_core.market.replay import Replay, ReplayOptions
 from paperbot_core.market.timerange import TimeRange, parse_timerange
 from paperbot_core.plugins_signals import SignalSource
-from paperbot_core.research.backtest import BacktestRequest, run_backtest
+from paperbot_core.research.backtest import run_backtest
 from paperbot_core.research.check import check_project
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.trade.session import Session, SessionResult, SessionSetup, Watcher
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from paperbot_core.research.backtest import BacktestRequest
+    from paperbot_core.research.request import BacktestRequest
 
 
 class DecimalType(click.ParamType[Decimal]):
@@ -66,7 +66,7 @@ class HistoryOptions:
         from paperbot_core.diagnostics import user_error
         from paperbot_core.domain.market import timeframe_ms
         from paperbot_core.market.timerange import TimeRange, parse_timerange
-        from paperbot_core.research.backtest import BacktestRequest
+        from paperbot_core.research.request import BacktestRequest
         from paperbot_core.research.sets import parse_single
 
         chosen = tuple(dict.fromkeys(self.strategies))

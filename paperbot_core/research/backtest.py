@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.kernel.desk import Fills
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
-from paperbot_core.market.timerange import TimeRange
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.check import check_project
 from paperbot_core.research.history import History, load_history
 from paperbot_core.research.metrics_breakdown import breakdowns
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.result import (
     buy_and_hold_pct,
     by_rule,
@@ -35,28 +34,6 @@ from paperbot_core.research.why_record import candle_facts, project_texts, reque
 if TYPE_CHECKING:
     from paperbot_core.features.function import Function
     from paperbot_core.plugins import Plugins
-
-Sets = Mapping[str, Mapping[str, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestRequest:
-    """What the user asked for; None stands for what the project's files say.
-
-    `sets` are parameter values by strategy; `detail` is the length in ms of the bars that decide
-    fills inside a strategy's own bar.
-    """
-
-    strategies: tuple[str, ...]
-    paths: tuple[Path, ...]
-    span: TimeRange = field(default_factory=TimeRange)
-    cash: Decimal | None = None
-    fee_bps: Decimal | None = None
-    slippage_bps: float | None = None
-    sets: Sets = field(default_factory=dict)
-    symbol: str | None = None
-    timeframe: str | None = None
-    detail: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

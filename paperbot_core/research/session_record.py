@@ -11,7 +11,7 @@ from paperbot_core.diagnostics import user_error
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.timerange import TimeRange
-from paperbot_core.research.backtest import BacktestRequest
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.why_record import candle_facts, request_facts
 
 

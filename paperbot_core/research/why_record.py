@@ -15,7 +15,7 @@ from paperbot_core.market.timerange import TimeRange
 if TYPE_CHECKING:
     from paperbot_core.config.project import Project
     from paperbot_core.market.names import CandleFile
-    from paperbot_core.research.backtest import BacktestRequest
+    from paperbot_core.research.request import BacktestRequest
 
 #: The replaced files of a request, as the user named them.
 REPLACED = ("policy", "universe")
@@ -87,7 +87,7 @@ def stored_request(facts: Mapping[str, Any]) -> StoredRequest:
 
 
 def _stored(facts: Mapping[str, Any], asked: Mapping[str, Any]) -> StoredRequest:
-    from paperbot_core.research.backtest import BacktestRequest
+    from paperbot_core.research.request import BacktestRequest
 
     paths = tuple(_found(entry, Path(asked["directory"])) for entry in facts["candles"])
     return StoredRequest(

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from paperbot_core.cli.backtest import backtest
 from paperbot_core.cli.sweep import sweep
-from paperbot_core.research.backtest import BacktestRequest, prepare, run_backtest
+from paperbot_core.research.backtest import prepare, run_backtest
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.result import trade_table
 from paperbot_core.research.sets import SweepGrid
 from paperbot_core.research.simulate import Stage, simulate

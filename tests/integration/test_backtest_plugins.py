@@ -21,8 +21,9 @@ from paperbot_core.domain.market import Candles
 from paperbot_core.lang.columns import Columns
 from paperbot_core.plugins import Plugins
 from paperbot_core.plugins_signals import SignalSource
-from paperbot_core.research.backtest import BacktestRequest, BacktestResult, prepare, run_backtest
+from paperbot_core.research.backtest import BacktestResult, prepare, run_backtest
 from paperbot_core.research.check import check_project
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.sweep import sweep
 from paperbot_core.testing.builders import random_candles
 from tests.inline_plugin import Alpha

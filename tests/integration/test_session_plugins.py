@@ -17,8 +17,9 @@ from paperbot_core.ledger.verify import verify
 from paperbot_core.market.replay import Replay, ReplayOptions
 from paperbot_core.plugins import Plugins
 from paperbot_core.plugins_signals import SignalSource
-from paperbot_core.research.backtest import BacktestRequest, run_backtest
+from paperbot_core.research.backtest import run_backtest
 from paperbot_core.research.check import check_project
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.trade.session import SessionSetup
 from paperbot_core.trade.status import account_trades
 from tests import session_world as sw

@@ -11,7 +11,8 @@ import pytest
 from paperbot_core.config.project import Project
 from paperbot_core.plugins import Plugins
 from paperbot_core.report.why_text import render_why
-from paperbot_core.research.backtest import BacktestRequest, BacktestResult, run_backtest
+from paperbot_core.research.backtest import BacktestResult, run_backtest
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.why import explain_bar
 from paperbot_core.testing.builders import random_candles
 from tests.inline_plugin import Alpha

@@ -1,3 +1,3 @@
-"""Paperbot: strategies as YAML, one engine for backtest, DRY_RUN, PAPER and LIVE, one hard policy."""
+"""Paperbot: strategies as YAML, one engine for backtest and trading, one hard policy."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What we say to the user, as values: text is made elsewhere (`render`), trading is unknown here."""
+"""What we say to the user, as values: text is made elsewhere (`render`), trading unknown here."""
 
 from __future__ import annotations
 

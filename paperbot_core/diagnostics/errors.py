@@ -8,7 +8,7 @@ from paperbot_core.diagnostics.diagnostic import Diagnostic, Severity, Span
 
 
 class PaperbotError(Exception):
-    """Base of all our errors; carries the diagnostics to show. Exit code of the command: `exit_code`."""
+    """Base of all our errors: diagnostics to show, and the exit code of the command."""
 
     exit_code = 1
 
@@ -46,7 +46,9 @@ class IntegrityError(PaperbotError):
     exit_code = 4
 
 
-def user_error(code: str, message: str, *, file: str = "", help: str = "", expected: str = "") -> UserError:
+def user_error(
+    code: str, message: str, *, file: str = "", help: str = "", expected: str = ""
+) -> UserError:
     """Return a UserError with one diagnostic, for the common case of one mistake."""
     span = Span(file) if file else None
     return UserError(Diagnostic(code, message, span, Severity.ERROR, help=help, expected=expected))

@@ -1,4 +1,4 @@
-"""Markets in words: timeframes, instruments, bars and arrays of bars. Times are UTC milliseconds."""
+"""Markets in words: timeframes, instruments, bars and arrays of bars. Times are UTC ms."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def timeframe_text(ms: int) -> str:
 
 
 def bucket_open(ts: int, tf_ms: int) -> int:
-    """Return the open time of the bar of length `tf_ms` that contains `ts`; weeks start on Monday."""
+    """Return the open time of the bar of `tf_ms` that contains `ts`; weeks start on Monday."""
     offset = _MONDAY_MS if tf_ms % WEEK_MS == 0 else 0
     return (ts - offset) // tf_ms * tf_ms + offset
 
@@ -57,7 +57,7 @@ def bucket_open(ts: int, tf_ms: int) -> int:
 class Instrument:
     """What trades: its grid, fees and group. A grid step or minimum of 0 means off.
 
-    `tick`, `lot`, `min_notional` are in quote, base and quote units; fees in basis points of notional.
+    `tick`, `lot`, `min_notional` are in quote, base and quote units; fees in basis points.
     `sessions` is True for markets that close (equities): a missing bar is then no gap.
     """
 
@@ -124,6 +124,6 @@ class Candles:
     def bar(self, row: int) -> Bar:
         """Return one row as a Bar of Python numbers."""
         return Bar(
-            self.symbol, int(self.ts[row]), self.tf_ms, float(self.open[row]), float(self.high[row]),
-            float(self.low[row]), float(self.close[row]), float(self.volume[row]),
+            self.symbol, int(self.ts[row]), self.tf_ms, float(self.open[row]),
+            float(self.high[row]), float(self.low[row]), float(self.close[row]), float(self.volume[row]),
         )

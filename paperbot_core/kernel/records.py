@@ -32,7 +32,7 @@ Fields: TypeAlias = tuple[tuple[Any, ...], ...]
 FLOAT, INT, FLAG = np.float64, np.int64, np.int8
 
 #: The account: one record. `halt` is 0, HALT_DRAWDOWN or HALT_MANUAL; `reduce_until` is the
-#: midnight until which only exits are allowed, `trip_day` the day of the anchor that it was lost to.
+#: midnight until which only exits are allowed, `trip_day` the day of the anchor it was lost to.
 ACCOUNT: Fields = (
     ("cash", FLOAT), ("equity", FLOAT), ("gross", FLOAT), ("peak", FLOAT),
     ("anchor", FLOAT), ("anchor_day", INT), ("reduce_until", INT), ("trip_day", INT),

@@ -11,7 +11,7 @@ CODES: list[Code] = [
         what="None of the symbols found in `--data` is in the strategy's `universe`.",
         why="A strategy trades only what its universe admits: the symbols of its tiers, symbols it "
         "names, and symbols that are in no tier at all.",
-        example="paperbot backtest -s sma_cross --data DOGE-USDT_1h.parquet   # DOGE is in tier event",
+        example="paperbot backtest -s sma_cross --data DOGE-USDT_1h.parquet  # in tier event",
         fix="Add the tier or the symbol to `universe` in the strategy, or give other data.",
     ),
     Code(

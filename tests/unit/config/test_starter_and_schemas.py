@@ -76,7 +76,8 @@ def test_every_key_is_described(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["paperbot.yaml", "policy.yaml", "universe.yaml", *(ROOT / "strategies.d").glob("*.yaml")]
+    "path",
+    ["paperbot.yaml", "policy.yaml", "universe.yaml", *(ROOT / "strategies.d").glob("*.yaml")],
 )
 def test_shipped_files_name_their_schema(path: str) -> None:
     file = ROOT / path

@@ -125,5 +125,6 @@ class Candles:
         """Return one row as a Bar of Python numbers."""
         return Bar(
             self.symbol, int(self.ts[row]), self.tf_ms, float(self.open[row]),
-            float(self.high[row]), float(self.low[row]), float(self.close[row]), float(self.volume[row]),
+            float(self.high[row]), float(self.low[row]), float(self.close[row]),
+            float(self.volume[row]),
         )

@@ -23,7 +23,7 @@ class Inputs:
     """
 
     times: NDArray[np.int64]
-    bars: tuple[Floats, Floats, Floats, Floats, Floats]
+    bars: tuple[Floats, ...]
     bar_rows: NDArray[np.int32]
     slot_rows: NDArray[np.int32]
     bits: NDArray[np.uint32]

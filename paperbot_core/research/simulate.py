@@ -138,7 +138,7 @@ class Stage:
         line = self.line
         bits = self._rows([s.bits for s in signals])
         return Inputs(
-            times=line.times, bars=self.bars,  # type: ignore[arg-type]
+            times=line.times, bars=self.bars,
             bar_rows=line.base_rows, slot_rows=line.own_rows,
             bits=bits, columns=columns, constants=constants,
             values=self._rows(values) if values else np.zeros((0, bits.shape[1])),

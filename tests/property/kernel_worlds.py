@@ -42,7 +42,10 @@ def walk(rng: np.random.Generator, rows: int, sigma: float) -> tuple[np.ndarray[
 
 def random_plan(rng: np.random.Generator, name: str) -> StrategyPlan:
     """Return a strategy with a random mixture of everything a slot can have."""
-    chance = lambda p: bool(rng.random() < p)  # noqa: E731
+
+    def chance(p: float) -> bool:
+        return bool(rng.random() < p)
+
     has_stop = chance(0.85)
     ladder = [(1.0, 0.3), (1.5, 0.3), (2.5, 0.4)] if chance(0.5) else [(1.0, 0.25)]
     gated = int(rng.integers(0, 1 << 16)) if has_stop and chance(0.5) else 0
@@ -78,7 +81,10 @@ def random_instrument(rng: np.random.Generator, number: int) -> Instrument:
 
 def random_limits(rng: np.random.Generator) -> dict[str, Any]:
     """Return a policy record in which each rule is sometimes tight and sometimes wide."""
-    pick = lambda *xs: float(rng.choice(xs))  # noqa: E731
+
+    def pick(*xs: float) -> float:
+        return float(rng.choice(xs))
+
     return {
         "daily_stop": pick(0.002, 0.02, 1.0), "max_drawdown": pick(0.01, 0.1, 1.0),
         "max_position": pick(0.05, 0.3, 1.0), "max_gross": pick(0.3, 1.0),
@@ -139,7 +145,7 @@ def make_world(seed: int, *, steps: int = 160) -> World:
     empty = np.zeros((0, 0), np.int32)
     times = START + MINUTE * (1 + np.arange(steps, dtype=np.int64))
     inputs = Inputs(
-        times=times, bars=bars, bar_rows=empty if dense else rows,  # type: ignore[arg-type]
+        times=times, bars=bars, bar_rows=empty if dense else rows,
         slot_rows=empty if dense else slot_rows, bits=bits, columns=table.astype(np.int64),
         constants=constants, values=values,
     )

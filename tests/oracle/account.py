@@ -71,7 +71,8 @@ class Account:
 
     def _judge_day(self) -> None:
         # One trip an anchor: the midnight that lifts a latch does not set it for the same loss.
-        if not self.tripped and self.anchor - self.equity >= self.world.limits.daily_stop * self.anchor:
+        lost = self.anchor - self.equity
+        if not self.tripped and lost >= self.world.limits.daily_stop * self.anchor:
             self.reducing = self.tripped = True
 
     # Counts.

@@ -34,7 +34,8 @@ def world_of(ready: Prepared) -> World:
             signals = signals_of(compiled, own, setup.span)
             closes = [int(ts) + own.tf_ms for ts in own.ts]
             slots.append(Slot(rules, market, signals, closes))
-    times = sorted({t for m in markets.values() for t in m.bars} | {t for s in slots for t in s.signals})
+    steps = {close for m in markets.values() for close in m.bars}
+    times = sorted(steps.union(*(slot.signals for slot in slots)))
     return World(
         list(markets.values()), slots, limits_of(setup.policy), setup.cash,
         setup.fills.slippage_bps / 1e4, setup.fills.volume_share_pct / 100.0, times,

@@ -85,7 +85,7 @@ class Exchange:
 
     def _open_of_entry(self, order: Order, bar: Candle) -> None:
         """Fill or void a market entry; fill a limit entry whose price the open betters."""
-        slot, market = order.slot, order.slot.market
+        market = order.slot.market
         if not bar.trades:
             if order.limit is None:
                 self.account.void(order, "VOLUME_ZERO")
@@ -122,7 +122,8 @@ class Exchange:
             p = slot.position = Position(
                 side=side, qty=0.0, entry=price, r=order.distance, first_qty=moved,
                 entry_ts=bar.ts, entry_bar=bisect_right(slot.closes, bar.ts),
-                extreme=price, strength=order.strength, stop=None, targets_from=bar.ts + (0 if targets_live else 1),
+                extreme=price, strength=order.strength, stop=None,
+                targets_from=bar.ts + (0 if targets_live else 1),
             )  # fmt: skip
             self._protect(slot, p)
         self.account.fills.append((bar.ts, market.symbol, slot.rules.name, side, qty, price))
@@ -142,7 +143,8 @@ class Exchange:
         total = math.fsum(fraction for _, fraction in rules.rungs)
         for k, (at_r, fraction) in enumerate(rules.rungs):
             last = k == len(rules.rungs) - 1 and abs(total - 1.0) < 1e-9
-            p.rungs.append(Rung(against(p.entry + p.side * at_r * p.r, tick, p.side), fraction, last))
+            price = against(p.entry + p.side * at_r * p.r, tick, p.side)
+            p.rungs.append(Rung(price, fraction, last))
 
     # Inside the bar.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from tests.oracle.words import LONG, SHORT, Candle, Gate, Limits, Market, Rules, Signal, Slot, World
@@ -48,11 +47,11 @@ def world_of_random(made: KernelWorld) -> World:
 
 
 def _signal(inputs: Any, s: int, row: int, close: float) -> Signal:
-    fields = [
+    strength, per, stop, trail, limit = (
         float(inputs.constants[s, k] if column < 0 else inputs.values[column, row])
         for k, column in enumerate(inputs.columns[s].tolist())
-    ]
-    return Signal(int(inputs.bits[s, row]), *fields, close)
+    )
+    return Signal(int(inputs.bits[s, row]), strength, per, stop, trail, limit, close)
 
 
 def _rules(spec: dict[str, Any], name: str) -> Rules:
@@ -68,7 +67,8 @@ def _rules(spec: dict[str, Any], name: str) -> Rules:
         collar=spec["collar"], has_stop=bool(spec["has_stop"]),
         trail_after_r=spec["trail_after_r"] if spec["has_trail"] else None,
         breakeven_after_r=spec["breakeven_after_r"] or None,
-        rungs=pairs("rungs", "rung_r", "rung_fraction"), adds=pairs("adds", "add_r", "add_fraction"),
+        rungs=pairs("rungs", "rung_r", "rung_fraction"),
+        adds=pairs("adds", "add_r", "add_fraction"),
         max_bars=spec["max_bars"], cooldown_bars=spec["cooldown_bars"],
         limit_bars={LONG: tuple(spec["limit_bars"][:8]), SHORT: tuple(spec["limit_bars"][8:])},
         gates={
@@ -79,10 +79,11 @@ def _rules(spec: dict[str, Any], name: str) -> Rules:
 
 def _limits(desk: Any) -> Limits:
     p = desk.limits
-    tiers = {i.tier: desk.tiers[m["tier"]]["limit"] for i, m in zip(desk.instruments, desk.markets, strict=True)}
+    listed = zip(desk.instruments, desk.markets, strict=True)
+    tiers = {facts.tier: desk.tiers[row["tier"]]["limit"] for facts, row in listed}
     return Limits(
         p["daily_stop"], p["max_drawdown"], p["max_position"], p["max_gross"], p["max_net"],
-        p["max_cluster"], {t: x if math.isfinite(x) else math.inf for t, x in tiers.items()},
+        p["max_cluster"], tiers,
         p["cap_multiple"], p["cap_min"], p["cap_max"], p["max_open"], p["max_day"], p["max_hour"],
         p["loss_cooldown_ms"],
     )  # fmt: skip

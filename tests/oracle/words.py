@@ -1,4 +1,4 @@
-"""What the oracle knows of a world: plain objects, one meaning each, nothing shared with the kernel.
+"""What the oracle knows of a world: plain objects, nothing shared with the kernel.
 
 The oracle is a second, slow reading of the fill rules and of the policy. It takes signals as the
 language gives them and never looks at the kernel, so that a slip in one is not copied by the other.
@@ -29,7 +29,7 @@ class Candle:
     @property
     def trades(self) -> bool:
         """Whether anything can fill in it: known zero volume cannot, unknown volume can."""
-        return not self.volume == 0.0
+        return self.volume != 0.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from paperbot_core.features.compiling import lean
-from paperbot_core.kernel.grid import ceil_grid, floor_grid
+from paperbot_core.kernel.grid import ceil_grid, floor_grid, snap
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
     DAY_MS,
@@ -98,7 +98,7 @@ def open_leg(
                 slot.stop = ceil_grid(price - slot.r, m.tick_n, m.tick_d)
             else:
                 slot.stop = floor_grid(price + slot.r, m.tick_n, m.tick_d)
-    slot.qty += side * got
+    slot.qty = snap(slot.qty + side * got, m.lot_n, m.lot_d)
     slot.entered_qty += got
     slot.entered_value += got * price
     slot.trade_fees += fee
@@ -144,7 +144,7 @@ def close_leg(
     a.slippage_cost += abs(price - reference) * qty
     write_leg(a, m, slot, legs, s, LEG_EXIT, reason, -side, qty, price, reference, fee, maker,
               slot.rung if reason == EXIT_TARGET else 0)
-    slot.qty -= side * qty
+    slot.qty = snap(slot.qty - side * qty, m.lot_n, m.lot_d)
     slot.exited_qty += qty
     slot.exited_value += notional
     slot.trade_fees += fee

@@ -12,6 +12,8 @@ from paperbot_core.features.compiling import lean
 
 #: How far below the next step a value may lie and still count as on it, in steps.
 SLACK = 1e-9
+#: How far beside a step a sum of grid values may lie, in steps.
+NOISE = 1e-6
 #: Beyond this many steps a float has no exact grid; the value is left alone.
 MAX_STEPS = 9.0e15
 
@@ -36,6 +38,21 @@ def ceil_grid(x: float, n: float, d: float) -> float:
     if abs(steps) >= MAX_STEPS:
         return x
     return math.ceil(steps - SLACK) * n / d
+
+
+@lean
+def snap(x: float, n: float, d: float) -> float:
+    """Return the grid value that `x` means, where sums of grid values left rounding errors on it.
+
+    A value that is really between two steps (a fee was taken out of it) is left alone.
+    """
+    if n <= 0.0 or not math.isfinite(x):
+        return x
+    steps = x * d / n
+    if abs(steps) >= MAX_STEPS:
+        return x
+    nearest = math.floor(steps + 0.5)
+    return nearest * n / d if abs(steps - nearest) < NOISE else x
 
 
 @lean

@@ -108,7 +108,7 @@ def prepare(
     )
     history = load_history(
         project, strategies, request.paths, symbol=request.symbol, timeframe=request.timeframe,
-        detail=request.detail,
+        detail=request.detail, span=request.span,
     )
     simulation = project.settings.simulation
     slippage = simulation.slippage_bps if request.slippage_bps is None else request.slippage_bps

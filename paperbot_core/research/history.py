@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 
+ALL_TIME = TimeRange()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
@@ -75,11 +77,13 @@ def load_history(
     symbol: str | None = None,
     timeframe: str | None = None,
     detail: int | None = None,
+    span: TimeRange = ALL_TIME,
 ) -> History:
     """Read the candles that `strategies` need from `paths`.
 
     A strategy uses the file of its own timeframe, else the coarsest finer one, resampled.
-    `detail` (ms) asks for bars of that length under each of them to decide fills.
+    `detail` (ms) asks for bars of that length under each of them to decide fills. Holes are told
+    where they lie in `span`.
 
     Raises:
         UserError: PB6501 nothing for a strategy, PB6502 no file of a usable timeframe.
@@ -106,13 +110,17 @@ def load_history(
         finest = min(tf for s, tf in own if s == name)
         base[name] = reader.get(name, finest if detail is None else min(detail, finest))
     warnings += _unlisted(project, base)
-    warnings += [w for w in map(_gaps, reader.files_read(), reader.read.values()) if w is not None]
+    for file, candles in zip(reader.files_read(), reader.read.values(), strict=True):
+        warnings += _gaps(file, candles.slice(*span.rows(candles)))
     return History(base, own, symbols, tuple(reader.files_read()), tuple(warnings))
 
 
-def _gaps(file: CandleFile, candles: Candles) -> Diagnostic | None:
+def _gaps(file: CandleFile, candles: Candles) -> list[Diagnostic]:
     """Say where bars are missing; a market with sessions closes, which is no gap."""
-    return gap_report(candles).warning(str(file.path)) if "/" in candles.symbol else None
+    if "/" not in candles.symbol or not len(candles):
+        return []
+    warning = gap_report(candles).warning(str(file.path))
+    return [] if warning is None else [warning]
 
 
 class _Reader:

@@ -138,3 +138,15 @@ def test_a_sweep_lists_the_best_first(project: Path) -> None:
     lines = (project / "rows.csv").read_text().splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("row,sma_cross.fast,trades,final_equity")
+
+
+def test_holes_outside_the_time_range_are_nobodys_business(project: Path) -> None:
+    table = pq.read_table(project / "BTC-USDT_1h.parquet")
+    kept = [row for row in range(table.num_rows) if row not in range(500, 505)]
+    pq.write_table(table.take(kept), project / "BTC-USDT_1h.parquet")
+    whole = run_json("-s", "sma_cross", "--data", "BTC-USDT_1h.parquet")
+    assert any("lacks 5 bars" in text for text in whole["warnings"])
+    late = run_json(
+        "-s", "sma_cross", "--data", "BTC-USDT_1h.parquet", "--timerange", f"{START + 900 * HOUR}-"
+    )
+    assert not any("lacks" in text for text in late["warnings"])

@@ -224,16 +224,34 @@ class Notifier(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryPage:
+    """A stretch of history.
+
+    Attributes:
+        candles: closed bars, oldest first; there may be none in a stretch.
+        following: `since` of the next page, later than that of this one; None when nothing is left.
+        notes: what is missing here and why, for the user, such as `no file for 2018-09-01`.
+    """
+
+    candles: Candles
+    following: int | None
+    notes: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class DataSource(Protocol):
-    """History by pages."""
+    """History by pages. The caller waits and tries again after a `RetryableError`."""
 
     async def symbols(self) -> Sequence[str]:
         """Return the symbols it has."""
         ...
 
-    async def page(self, symbol: str, timeframe: str, since: int, limit: int) -> Candles | None:
-        """Return up to `limit` closed bars with `ts >= since`, or None after the last one."""
+    async def page(self, symbol: str, timeframe: str, since: int, limit: int) -> HistoryPage:
+        """Return closed bars with `ts >= since`, about `limit` of them, and where to go on.
+
+        A `since` before the first bar means the first bar. The same page can be asked for again.
+        """
         ...
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from paperbot_core.cli.data_check import check
+from paperbot_core.cli.data_download import download
+from paperbot_core.cli.data_lake import export, import_, list_, prune, sql
 
 
 @click.group()
@@ -12,4 +14,5 @@ def data() -> None:
     """Check, repair and keep stored markets."""
 
 
-data.add_command(check)
+for _command in (check, download, import_, list_, export, prune, sql):
+    data.add_command(_command)

@@ -118,6 +118,18 @@ class DataGates(StrictModel):
     )
 
 
+class DownloadSettings(StrictModel):
+    """How patient a download is with a source that fails."""
+
+    tries: int = Field(default=6, ge=1, le=100, description="attempts for one page")
+    backoff_initial_sec: Float = Field(
+        default=1.0, ge=0, le=3600, description="pause after the first failure; doubles each time"
+    )
+    backoff_max_sec: Float = Field(
+        default=60.0, ge=0, le=86_400, description="longest pause that we choose"
+    )
+
+
 class DataSettings(StrictModel):
     """Where stored markets are and how good they must be."""
 
@@ -125,6 +137,10 @@ class DataSettings(StrictModel):
         default="data", min_length=1, max_length=4096, description="folder of the data lake"
     )
     gates: DataGates = Field(default_factory=DataGates)
+    download: DownloadSettings = Field(default_factory=DownloadSettings)
+    sources: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="options of sources of history by name"
+    )
 
 
 class PluginChoice(StrictModel):

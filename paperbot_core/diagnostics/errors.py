@@ -31,7 +31,19 @@ class PluginError(PaperbotError):
 
 
 class RetryableError(PaperbotError):
-    """The world failed for now (network, lock); trying again later is right."""
+    """The world failed for now (network, lock); trying again later is right.
+
+    `retry_after_s` is how long the other side asked us to wait, None if it did not say.
+    """
+
+    def __init__(
+        self,
+        diagnostics: Diagnostic | Iterable[Diagnostic],
+        *,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(diagnostics)
+        self.retry_after_s = retry_after_s
 
 
 class RefusedError(PaperbotError):

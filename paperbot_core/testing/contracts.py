@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Coroutine, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ from paperbot_core.api import (
     EntryFact,
     Exchange,
     Feature,
+    HistoryPage,
     Instrument,
     Notice,
     Notifier,
@@ -322,20 +324,39 @@ class DataSourceContract:
     def test_it_lists_its_symbols(self) -> None:
         assert self.SYMBOL in run(self.make().symbols())
 
+    def page(self, since: int, limit: int = 10) -> HistoryPage:
+        """Return one page of a fresh source."""
+        return run(self.make().page(self.SYMBOL, self.TIMEFRAME, since, limit))
+
+    def test_a_page_holds_closed_bars_from_the_time_asked_for(self) -> None:
+        page = self.page(self.SINCE)
+        bars = page.candles
+        assert len(bars), "give a SINCE that has bars after it"
+        assert (bars.symbol, bars.tf_ms) == (self.SYMBOL, timeframe_ms(self.TIMEFRAME))
+        assert (np.diff(bars.ts) > 0).all()
+        assert int(bars.ts[0]) >= self.SINCE
+        assert int(bars.ts[-1]) + bars.tf_ms <= time.time() * 1_000
+        assert page.following is None or page.following > int(bars.ts[-1])
+
     def test_pages_join_without_gap_or_overlap(self) -> None:
-        source = self.make()
-        first = run(source.page(self.SYMBOL, self.TIMEFRAME, self.SINCE, 10))
-        assert first is not None
-        assert 1 <= len(first) <= 10
-        assert first.tf_ms == timeframe_ms(self.TIMEFRAME)
-        assert (np.diff(first.ts) > 0).all()
-        assert int(first.ts[0]) >= self.SINCE
-        following = int(first.ts[-1]) + first.tf_ms
-        second = run(source.page(self.SYMBOL, self.TIMEFRAME, following, 10))
-        assert second is None or int(second.ts[0]) >= following
+        page = self.page(self.SINCE)
+        middle = int(page.candles.ts[len(page.candles) // 2])
+        again = self.page(middle).candles
+        rest = page.candles.ts[page.candles.ts >= middle]
+        assert (again.ts[: len(rest)] == rest[: len(again)]).all()
+        if page.following is not None:
+            second = self.page(page.following).candles
+            assert not len(second) or int(second.ts[0]) >= page.following
+
+    def test_the_same_page_twice_has_the_same_bars(self) -> None:
+        first, second = self.page(self.SINCE).candles, self.page(self.SINCE).candles
+        for name in ("ts", "open", "high", "low", "close", "volume"):
+            assert np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True)
 
     def test_it_ends(self) -> None:
-        assert run(self.make().page(self.SYMBOL, self.TIMEFRAME, 2**52, 10)) is None
+        page = self.page(2**52)
+        assert page.following is None
+        assert not len(page.candles)
 
 
 class ObserverContract:

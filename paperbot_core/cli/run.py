@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paperbot_core.trade.session import SessionResult, SessionSetup
 
 HALTED = 3
+MODE_ABOVE_POLICY = "PB4002"
 
 
 @click.command()
@@ -38,11 +39,11 @@ def run(
     from paperbot_core.cli.secrets import load_env
     from paperbot_core.cli.teller import Teller
     from paperbot_core.domain.words import Mode
-    from paperbot_core.research.check import check_project, load_plugins
+    from paperbot_core.research.check import load_plugins
     from paperbot_core.trade.build import RunRequest, build_session
 
     load_env(project_dir)
-    checked = check_project(project_dir)
+    checked = _checked(project_dir)
     teller = Teller(quiet=once or as_json)
     for warning in checked.warnings:
         teller.on_warning(warning)
@@ -59,6 +60,20 @@ def run(
     if as_json:
         emit_json({k: v for k, v in facts.items() if k != "config"})
     return 0
+
+
+def _checked(project_dir: Path) -> CheckedProject:
+    """Check the project; a mode above the policy's highest is a refusal, not a typing error."""
+    from paperbot_core.diagnostics import RefusedError, Severity, UserError
+    from paperbot_core.research.check import check_project
+
+    try:
+        return check_project(project_dir)
+    except UserError as error:
+        errors = {d.code for d in error.diagnostics if d.severity is Severity.ERROR}
+        if errors == {MODE_ABOVE_POLICY}:
+            raise RefusedError(error.diagnostics) from error
+        raise
 
 
 async def _once(setup: SessionSetup, teller: Teller) -> dict[str, Any]:

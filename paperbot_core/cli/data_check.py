@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from paperbot_core.cli.app import EXIT_FINDINGS, emit_json, json_option, pass_project_dir
+from paperbot_core.cli.data_lake import lake_option, open_lake
 from paperbot_core.cli.data_settings import read_data_settings
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ _COUNTS = ("rows", "gaps", "missing", "duplicates", "disorder", "zero_volume", "
 
 
 @click.command()
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
-)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--symbol", metavar="SYMBOL", help="Symbol of a file; in a folder, only that one.")
 @click.option("--timeframe", metavar="TF", help="Timeframe of a file; in a folder, only that one.")
 @click.option(
@@ -45,6 +44,7 @@ _COUNTS = ("rows", "gaps", "missing", "duplicates", "disorder", "zero_volume", "
     metavar="OUT",
     help="Write clean copies into the new folder OUT.",
 )
+@lake_option
 @json_option
 @click.pass_context
 @pass_project_dir
@@ -57,22 +57,33 @@ def check(
     calendar: str,
     html: Path | None,
     repair_to: Path | None,
+    lake_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Describe the candle files in PATH: holes, doubles, disorder, bad rows, odd prices.
 
-    A folder is searched to the bottom. The exit code is 1 if a gate of `data.gates` in
-    paperbot.yaml fails. Nothing is changed; --repair writes a new data set and says what it did.
+    A folder is searched to the bottom; without PATH the lake is checked, hashes included. The exit
+    code is 1 if a gate of `data.gates` in paperbot.yaml fails. Nothing is changed; --repair writes
+    a new data set and says what it did.
     """
     from paperbot_core.market.checks import Verdict, check_file, worst
     from paperbot_core.market.checks_find import find_files
     from paperbot_core.market.checks_repair import repair
+    from paperbot_core.market.lake_check import check_series
+    from paperbot_core.market.lake_export import select
 
     warnings: list[Diagnostic] = []
-    files = find_files(paths, symbol=symbol, timeframe=timeframe, warnings=warnings)
     gates = read_data_settings(project).gates
     sessions = {"auto": None, "nyse": True, "always": False}[calendar]
-    reports = [check_file(file, gates, sessions=sessions) for file, _place in files]
+    if not paths and repair_to is not None:
+        raise click.UsageError("--repair needs a PATH: what is in the lake is clean")
+    if paths:
+        files = find_files(paths, symbol=symbol, timeframe=timeframe, warnings=warnings)
+        reports = [check_file(file, gates, sessions=sessions) for file, _place in files]
+    else:
+        files, lake = [], open_lake(project, lake_dir)
+        series = select(lake, venue=None, symbol=symbol, timeframe=timeframe)
+        reports = [check_series(lake, key, m, gates, sessions=sessions) for key, m in series]
     repairs = repair(files, repair_to) if repair_to else []
     if html:
         from paperbot_core.cli.data_page import render_page

@@ -125,12 +125,16 @@ def check_file(file: CandleFile, gates: DataGates, *, sessions: bool | None = No
     try:
         raw = read_raw(file.path)
     except DataError as error:
-        findings = tuple(
-            Finding("unreadable", 1, Verdict.FAIL, f"{d.code}: {d.message}")
-            for d in error.diagnostics
-        )
-        return SeriesReport(series, 0, 0, 0, None, None, None, findings)
+        return unreadable_report(series, error)
     return check_rows(series, raw, gates)
+
+
+def unreadable_report(series: Series, error: DataError) -> SeriesReport:
+    """Return the report of a series of which nothing could be read."""
+    findings = tuple(
+        Finding("unreadable", 1, Verdict.FAIL, f"{d.code}: {d.message}") for d in error.diagnostics
+    )
+    return SeriesReport(series, 0, 0, 0, None, None, None, findings)
 
 
 def check_rows(series: Series, raw: RawBars, gates: DataGates) -> SeriesReport:

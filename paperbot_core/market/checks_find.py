@@ -33,7 +33,9 @@ def find_files(
     for path in paths:
         try:
             if path.is_dir():
-                pairs = _in_folder(path, symbol, timeframe, warnings)
+                # Of a data lake only the bars are candle files; the rest are its own affair.
+                lake = (path / "silver").is_dir() and (path / "gold").is_dir()
+                pairs = _in_folder(path / "gold" if lake else path, symbol, timeframe, warnings)
             else:
                 files = find_candles([path], symbol=symbol, timeframe=timeframe)
                 pairs = [(file, Path(file.path.name)) for file in files]

@@ -50,7 +50,7 @@ def time_facts(ts: Ints, tf_ms: int, *, sessions: bool) -> TimeFacts:
     row above. Holes are looked for among the times on the grid. With `sessions`, bars are expected
     in the regular sessions of the New York exchanges only, for timeframes up to a day.
     """
-    unique = np.unique(ts)
+    unique = _unique(ts)
     if len(unique) == 0:
         return TimeFacts(None, None, 0, 0, 0, 0, 0, (), 0)
     on_grid = unique[(unique - bucket_open(0, tf_ms)) % tf_ms == 0]
@@ -68,12 +68,21 @@ def time_facts(ts: Ints, tf_ms: int, *, sessions: bool) -> TimeFacts:
     )
 
 
+def _unique(ts: Ints) -> Ints:
+    """Return the distinct times, ascending; most series are so already, which is quick to see."""
+    if len(ts) == 0 or bool((np.diff(ts) > 0).all()):
+        return ts
+    ordered = np.sort(ts)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
+
+
 def _common_step(unique: Ints) -> int:
     if len(unique) < 2:
         return 0
-    steps, counts = np.unique(np.diff(unique), return_counts=True)
-    best = int(counts.argmax())
-    return int(steps[best]) if 2 * int(counts[best]) > len(unique) - 1 else 0
+    steps = np.diff(unique)
+    # A step that more than half of them have is their median.
+    middle = int(np.partition(steps, len(steps) // 2)[len(steps) // 2])
+    return middle if 2 * int(np.count_nonzero(steps == middle)) > len(steps) else 0
 
 
 def _holes(ts: Ints, tf_ms: int, sessions: bool) -> tuple[tuple[Hole, ...], int, int]:

@@ -65,10 +65,15 @@ def session_of(day: date) -> Session | None:
     if day.weekday() >= _SATURDAY or day in _holidays(day.year):
         return None
     start = (day.toordinal() - _EPOCH) * DAY_MS
-    # New York is 5 hours behind UTC, 4 in summer.
-    behind = (4 if _is_summer(day) else 5) * HOUR_MS
+    behind = new_york_behind_ms(start)
     close = _HALF_CLOSE_MS if is_half_day(day) else _CLOSE_MS
     return Session(start, start + behind + _OPEN_MS, start + behind + close)
+
+
+def new_york_behind_ms(local_ms: int) -> int:
+    """Return how far New York is behind UTC (4 or 5 hours) on the day of a local time in ms."""
+    summer = _is_summer(date.fromordinal(local_ms // DAY_MS + _EPOCH))
+    return (4 if summer else 5) * HOUR_MS
 
 
 def expected_opens(first_ms: int, last_ms: int, tf_ms: int) -> Ints:

@@ -9,6 +9,7 @@ from typing import Any
 from paperbot_core.diagnostics import DataError, Diagnostic, Severity, Span, UserError
 from paperbot_core.domain.market import Candles, timeframe_ms
 from paperbot_core.market.columns import candles_from_table
+from paperbot_core.market.lake_packed import open_packed
 from paperbot_core.market.names import SUFFIXES, CandleFile, parse_candle_name
 from paperbot_core.market.quality import find_faults
 
@@ -64,9 +65,14 @@ def find_candles(
 def read_candles(file: CandleFile) -> Candles:
     """Return the bars of `file` as own, writable arrays, checked; nothing is repaired.
 
+    A file of a data lake comes from its packed copy, which was checked when it was made.
+
     Raises:
         DataError: PB6003 to PB6014, each fault with its first row, time and count.
     """
+    packed = open_packed(file.path, file.symbol, file.tf_ms)
+    if packed is not None:
+        return packed
     name = str(file.path)
     table = read_table(file.path)
     first_line = 2 if file.path.suffix.lower() == ".csv" else 0

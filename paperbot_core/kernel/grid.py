@@ -12,6 +12,9 @@ from paperbot_core.features.compiling import lean
 
 #: How far below the next step a value may lie and still count as on it, in steps.
 SLACK = 1e-9
+#: And how far in parts of the value: a float, times d, divided by n, is three roundings off. Ten
+#: million steps (Bitcoin in cents) are enough for that to be more than SLACK.
+PRECISION = 2.0**-51
 #: How far beside a step a sum of grid values may lie, in steps.
 NOISE = 1e-6
 #: Beyond this many steps a float has no exact grid; the value is left alone.
@@ -26,7 +29,7 @@ def floor_grid(x: float, n: float, d: float) -> float:
     steps = x * d / n
     if abs(steps) >= MAX_STEPS:
         return x
-    return math.floor(steps + SLACK) * n / d
+    return math.floor(steps + (SLACK + abs(steps) * PRECISION)) * n / d
 
 
 @lean
@@ -37,7 +40,7 @@ def ceil_grid(x: float, n: float, d: float) -> float:
     steps = x * d / n
     if abs(steps) >= MAX_STEPS:
         return x
-    return math.ceil(steps - SLACK) * n / d
+    return math.ceil(steps - (SLACK + abs(steps) * PRECISION)) * n / d
 
 
 @lean

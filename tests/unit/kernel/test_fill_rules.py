@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 
 from paperbot_core.domain.market import HOUR_MS
+from paperbot_core.kernel.grid import ceil_grid, floor_grid
 from tests.unit.kernel.fill_world import START, Says, play
 
 FLAT = (100.0, 101.0, 99.0, 100.0)
@@ -249,3 +250,15 @@ def test_rule_10_an_open_position_is_valued_at_the_last_close_and_is_no_trade() 
     told = play([FLAT, (100.0, 108.0, 99.0, 107.0)], Says(long=[0]))
     assert told.trades == []
     assert told.equity[-1] == pytest.approx(10_070.0)
+
+
+@pytest.mark.parametrize("steps", [10_000_001, 13_107_200, 123_456_789, 98_765_432_101])
+@pytest.mark.parametrize("tick", ["0.01", "0.00001", "0.00000001", "0.25"])
+def test_rule_7_a_price_on_the_tick_stays_there_however_many_ticks_it_is(
+    steps: int, tick: str
+) -> None:
+    # Bitcoin at 131072.02 is 13107202 cents, but 131072.02 * 100 is 13107201.999999998 to a float.
+    n, d = (float(part) for part in Decimal(tick).as_integer_ratio())
+    for near in range(steps, steps + 200):
+        price = float(near * Decimal(tick))
+        assert (floor_grid(price, n, d), ceil_grid(price, n, d)) == (price, price)

@@ -100,12 +100,17 @@ class Project:
         return tuple(dict.fromkeys(found))
 
     def policy_place(self, rule: Rule) -> str:
-        """Return where the limit of a rule stands, such as `policy.yaml:14`; empty if nowhere."""
+        """Return where the limit of a rule stands, such as `policy.yaml:14`; empty if nowhere.
+
+        The project's own file is named as it is in the project, wherever that lies: the journal
+        keeps this text, and its content hash must not depend on the host.
+        """
         path = RULE_KEYS.get(rule)
         if path is None:
             return ""
         span = self.policy_places.key_span(path)
-        return f"{span.file}:{span.line}"
+        own = str(self.directory / POLICY_NAME)
+        return f"{POLICY_NAME if span.file == own else span.file}:{span.line}"
 
 
 class _Reader:

@@ -229,6 +229,9 @@ class _Composer:
 
     def scalar(self, event: Any) -> None:
         style = event.style or ""
+        if bad := _FORBIDDEN.search(event.value):
+            message = f"an escape makes the character U+{ord(bad[0]):04X}, which is not allowed"
+            self.report("PB1004", message, event)
         node = Scalar(event.value, style, event.start_mark.index, event.end_mark.index)
         in_flow = bool(self.stack) and self.stack[-1].node.flow
         if in_flow and not style and node.text.count("(") != node.text.count(")"):

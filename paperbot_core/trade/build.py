@@ -13,7 +13,7 @@ from pathlib import Path
 
 from paperbot_core.api import Notifier
 from paperbot_core.config.project import Project
-from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import JOURNAL_NAME
@@ -42,10 +42,12 @@ def build_session(
     """Return everything a session is made of.
 
     Raises:
-        RefusedError: PB8001, PB8002. UserError: PB5008, PB5009. PluginError: PB5010.
+        RefusedError: PB8001, PB8002. UserError: PB5008, PB5009, PB8018. PluginError: PB5010.
     """
     mode = effective_mode(project, request.mode)
     strategies = tuple(compiled[loaded.name] for loaded in project.enabled)
+    if not strategies:
+        raise _nothing_to_run(project)
     choice = project.settings.exchange
     options = dict(choice.options)
     if request.seed is not None:
@@ -73,6 +75,15 @@ def build_session(
         host=(("host", socket.gethostname()), ("pid", str(os.getpid())),
               ("python", platform.python_version())),
     )  # fmt: skip
+
+
+def _nothing_to_run(project: Project) -> UserError:
+    span = project.settings_places.span(("strategies",))
+    return UserError(Diagnostic(
+        "PB8018", "there is no strategy to run", span,
+        expected="a name in `strategies` of paperbot.yaml, its file in strategies.d",
+        help="without the key, every strategy runs",
+    ))  # fmt: skip
 
 
 def market_name(plugin: str, options: Mapping[str, object]) -> str:

@@ -234,3 +234,12 @@ def test_alerts_without_their_secret_are_a_warning(project: Path) -> None:
     assert process.returncode == 1
     assert "PB8017" in err
     assert "hidden" not in err
+
+
+def test_a_session_without_a_strategy_does_not_start(project: Path) -> None:
+    settings = project / "paperbot.yaml"
+    chosen = f"strategies: [{', '.join(NAMES)}]"
+    settings.write_text(settings.read_text().replace(chosen, "strategies: []"))
+    answer = run_json(project, "run", "--bars", "1", code=1)
+    assert [found["code"] for found in answer["diagnostics"]] == ["PB8018"]
+    assert not (project / "state").exists()

@@ -139,4 +139,12 @@ CODES: list[Code] = [
         "Write one `NAME=value` a line; comments begin with `#`. The line is never printed, since "
         "it may hold a secret.",
     ),
+    Code(
+        "PB8018",
+        "there is no strategy to run",
+        "`strategies` of paperbot.yaml is empty, or strategies.d/ holds no strategy.",
+        "A session that can decide nothing would look like one that is well.",
+        "strategies: []",
+        "Name at least one strategy, or remove the key: then every strategy runs.",
+    ),
 ]

@@ -41,7 +41,7 @@ def test_a_project_knows_its_files(project: Path) -> None:
         "paperbot.yaml", "policy.yaml", "universe.yaml", "strategies.d/cross.yaml",
     }  # fmt: skip
     assert loaded.state_dir == project / "state"
-    assert loaded.policy_place(Rule.MAX_GROSS_PCT) == f"{project / 'policy.yaml'}:8"
+    assert loaded.policy_place(Rule.MAX_GROSS_PCT) == "policy.yaml:8"
     assert loaded.policy_place(Rule.LOT) == ""
     assert loaded.symbols_of("cross") == ("BTC/USDT", "ETH/USDT")
     assert loaded.instrument("BTC/USDT").cluster == "majors"

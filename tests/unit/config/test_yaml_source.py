@@ -61,6 +61,11 @@ def test_the_place_of_a_bad_byte_is_counted_in_characters(tmp_path: Path) -> Non
     assert (span.line, span.column) == (2, 5)
 
 
+@pytest.mark.parametrize("escape", [r"\0", r"\e[31m", r"\x07"])
+def test_an_escape_cannot_bring_in_what_the_file_itself_may_not_hold(escape: str) -> None:
+    assert _codes(f'state_dir: "a{escape}b"\n') == [("PB1004", 1, 12)]
+
+
 def test_mistakes_that_do_not_stop_reading_are_told_together() -> None:
     assert _codes("a: &x 1\nb: *x\nb: !t 2\n") == [
         ("PB1007", 1, 4), ("PB1007", 2, 4), ("PB1013", 3, 1), ("PB1008", 3, 4),

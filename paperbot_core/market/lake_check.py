@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,13 +10,16 @@ import numpy as np
 from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.market import timeframe_ms
 from paperbot_core.market.checks import (
+    Finding,
     Series,
     SeriesReport,
+    Verdict,
     check_rows,
     has_sessions,
     unreadable_report,
 )
 from paperbot_core.market.lake import Lake, SeriesKey
+from paperbot_core.market.lake_gold import damaged_bars
 from paperbot_core.market.lake_silver import read_series
 from paperbot_core.market.raw import RawBars
 
@@ -33,7 +37,7 @@ def check_series(
 ) -> SeriesReport:
     """Read a series of the silver layer, every part against its hash, and check its bars.
 
-    A damaged part makes a report that says so.
+    A damaged part makes a report that says so; damaged bars made of the series are a finding.
     """
     closes = has_sessions(key.symbol) if sessions is None else sessions
     series = Series(str(lake.silver(key)), key.symbol, timeframe_ms(key.timeframe), closes)
@@ -51,4 +55,11 @@ def check_series(
         candles.volume,
         np.zeros(len(candles), dtype=np.bool_),
     )
-    return check_rows(series, raw, gates)
+    report = check_rows(series, raw, gates)
+    damaged = damaged_bars(lake, key)
+    if not damaged:
+        return report
+    names = ", ".join(path.name for path in damaged)
+    text = f"PB6105: bars that are not what was written: {names}; remove them and import again"
+    finding = Finding("gold", len(damaged), Verdict.FAIL, text)
+    return replace(report, findings=(*report.findings, finding))

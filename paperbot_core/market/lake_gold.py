@@ -48,11 +48,24 @@ def build_gold(
 
 def is_current(lake: Lake, target: SeriesKey, made_from: str, digest: str) -> bool:
     """Return whether the bars of `target` are there and were made of that state of its series."""
-    meta = lake.gold_meta(target)
-    if not meta.exists() or not lake.gold(target).exists():
+    meta, path = lake.gold_meta(target), lake.gold(target)
+    if not meta.exists() or not path.exists():
         return False
     facts = read_manifest(meta)
-    return facts.get("silver_digest") == digest and facts.get("made_from") == made_from
+    wanted = (digest, made_from, path.stat().st_size)
+    return tuple(facts.get(name) for name in ("silver_digest", "made_from", "bytes")) == wanted
+
+
+def damaged_bars(lake: Lake, key: SeriesKey) -> list[Path]:
+    """Return the gold files made of a series whose hash is not the one that was noted."""
+    found = []
+    for timeframe in sorted({key.timeframe, *_derived(lake, key)}):
+        target = SeriesKey(key.venue, key.symbol, timeframe)
+        path, meta = lake.gold(target), lake.gold_meta(target)
+        noted = read_manifest(meta)["sha256"] if meta.exists() else None
+        if path.exists() and noted != sha256_of(path):
+            found.append(path)
+    return found
 
 
 def _derived(lake: Lake, key: SeriesKey) -> list[str]:
@@ -95,6 +108,7 @@ def _write(lake: Lake, target: SeriesKey, bars: Candles, made_from: str, digest:
             "rows": len(bars),
             "first": int(bars.ts[0]) if len(bars) else None,
             "last": int(bars.ts[-1]) if len(bars) else None,
+            "bytes": path.stat().st_size,
             "sha256": sha256_of(path),
         },
     )

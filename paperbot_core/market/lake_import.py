@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake_files import sha256_of, write_atomically, write_json
 from paperbot_core.market.lake_silver import Merge, merge
 from paperbot_core.market.timerange import iso_time
+
+_PART = r"[A-Za-z0-9$^=][A-Za-z0-9.$^=]{0,31}"
+#: What the name of a candle file can hold; a ticker has no `-`, for `BTC-USDT` is BTC/USDT there.
+_SYMBOL = re.compile(rf"{_PART}(/{_PART}(:{_PART})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,17 @@ def _key(
             file=str(path),
             help=f"say it with `--{missing}`",
         )
+    if not _SYMBOL.fullmatch(symbol):
+        raise user_error(
+            "PB6112",
+            f"`{symbol[:60]}` is not a symbol",
+            file=str(path),
+            expected="BTC/USDT, BTC/USDT:USDT or a ticker such as AAPL",
+            help="say it with `--symbol`",
+        )
     try:
-        timeframe_ms(timeframe)
+        # 60m and 1h are one series.
+        timeframe = timeframe_text(timeframe_ms(timeframe))
     except ValueError as error:
         raise user_error("PB6112", str(error), help="such as `--timeframe 1h`") from None
     return SeriesKey(request.venue, symbol, timeframe), notes

@@ -21,7 +21,7 @@ TOP_LEVEL = {
 #: Made by tools and left out of the repository (.gitignore says the same).
 MADE = {
     ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".coverage",
-    ".import_linter_cache", ".env", "__pycache__", "build", "dist", "mutants", "state",
+    ".import_linter_cache", ".env", "__pycache__", "build", "data", "dist", "mutants", "state",
 }
 ADR_PARTS = ("Date:", "Status:", "## Context", "## Decision", "## Consequences")
 TEXT = {".md", ".py", ".toml", ".yaml", ".yml", ".json", ".txt", ".sh", ""}

@@ -267,6 +267,33 @@ def test_gold_follows_its_series(lake: Lake, tmp_path: Path) -> None:
     assert len(parquet.read_table(lake.gold(four))) == 250
 
 
+def test_damaged_bars_are_found_and_made_again(lake: Lake, tmp_path: Path) -> None:
+    path = store(tmp_path, bars())
+    take(lake, path)
+    build(lake)
+    gold = lake.gold(KEY)
+    write_candles(gold, bars(30))
+    report = check_series(lake, KEY, dict(lake.series())[KEY], DataGates())
+    assert [finding.key for finding in report.findings if finding.verdict is Verdict.FAIL] == [
+        "gold"
+    ]
+    build(lake)  # as an import does, even of a file that is known
+    assert same(read_candles(find_candles([gold])[0]), bars())
+    assert check_series(lake, KEY, dict(lake.series())[KEY], DataGates()).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USDT", "../x", "..", "", "BTC/", "A B", "x\0y"])
+def test_a_symbol_must_be_one(lake: Lake, tmp_path: Path, symbol: str) -> None:
+    path = store(tmp_path, bars(), "prices.parquet")
+    with pytest.raises(UserError, match="PB6112"):
+        take(lake, path, symbol=symbol)
+    assert not lake.root.exists()
+
+
+def test_one_timeframe_has_one_name(lake: Lake, tmp_path: Path) -> None:
+    assert take(lake, store(tmp_path, bars(), "BTC-USDT_60m.parquet")).key == KEY
+
+
 def test_packed_bars_are_the_same_bars_and_can_be_written_to(lake: Lake, tmp_path: Path) -> None:
     take(lake, store(tmp_path, bars()))
     build(lake)

@@ -15,8 +15,6 @@ from pyarrow import feather, parquet
 
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError, RetryableError, UserError
-from paperbot_core.domain.market import Candles
-from paperbot_core.market.arrow import to_array
 from paperbot_core.market.checks import Verdict
 from paperbot_core.market.columns import VALUES
 from paperbot_core.market.files import find_candles, read_candles
@@ -25,47 +23,11 @@ from paperbot_core.market.lake_check import check_series
 from paperbot_core.market.lake_contract import CANDLES, load_contract
 from paperbot_core.market.lake_export import export, select
 from paperbot_core.market.lake_files import sha256_of, write_atomically, write_candles
-from paperbot_core.market.lake_gold import build_gold, is_current
-from paperbot_core.market.lake_import import Imported, ImportRequest, import_file
+from paperbot_core.market.lake_gold import is_current
 from paperbot_core.market.lake_packed import open_packed, packed_path
 from paperbot_core.market.lake_prune import find_waste, remove
-from paperbot_core.market.lake_silver import read_series
-from tests.candle_files import HOUR, START, walk_table
-
-ROWS = 1_000  # January to the middle of February
-KEY = SeriesKey("sim", "BTC/USDT", "1h")
-REQUEST = ImportRequest("sim", now_ms=START)
-
-
-def bars(rows: int = ROWS, first: int = 0, seed: int = 5) -> Candles:
-    table = walk_table(ROWS, seed=seed).slice(first, rows)
-    columns = {name: to_array(table.column(name)) for name in ("ts", *VALUES)}
-    return Candles("BTC/USDT", HOUR, **columns)
-
-
-def store(folder: Path, candles: Candles, name: str = "BTC-USDT_1h.parquet") -> Path:
-    write_candles(folder / name, candles)
-    return folder / name
-
-
-def take(lake: Lake, path: Path, **said: Any) -> Imported:
-    return import_file(lake, path, ImportRequest("sim", now_ms=START, **said))
-
-
-def stored(lake: Lake, key: SeriesKey = KEY) -> Candles:
-    return read_series(lake, key, dict(lake.series())[key])
-
-
-def build(lake: Lake, *timeframes: str) -> list[Path]:
-    with lake.writing():
-        return [
-            path for key, manifest in lake.series()
-            for path in build_gold(lake, key, manifest, timeframes)
-        ]  # fmt: skip
-
-
-def same(one: Candles, other: Candles) -> bool:
-    return all(np.array_equal(getattr(one, n), getattr(other, n)) for n in ("ts", *VALUES))
+from tests.candle_files import HOUR
+from tests.lake_world import KEY, ROWS, bars, build, same, store, stored, take
 
 
 @pytest.fixture
@@ -375,29 +337,3 @@ def test_prune_removes_bars_whose_series_is_gone(lake: Lake, tmp_path: Path) -> 
         remove(everything)
         assert [one.why for one in everything].count("no series was made of it") == 2
     assert not list(lake.root.glob("gold/sim/*.parquet"))
-
-
-def test_sql_sees_silver_and_gold(lake: Lake, tmp_path: Path) -> None:
-    pytest.importorskip("duckdb")
-    from paperbot_core.market.lake_sql import query
-
-    assert query(lake, "select count(*) from gold").rows == [(0,)]
-    take(lake, store(tmp_path, bars()))
-    build(lake)
-    answer = query(lake, "select symbol, count(*) as n, min(ts) from silver group by symbol")
-    assert (answer.columns[:2], answer.rows) == (("symbol", "n"), [("BTC/USDT", ROWS, START)])
-    for wrong in ("drop view gold", "select 1; select 2", "select nothing from gold", "selec", ""):
-        with pytest.raises(UserError, match="PB6109"):
-            query(lake, wrong)
-
-
-def test_sql_without_duckdb_says_what_to_install(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-
-    from paperbot_core.market.lake_sql import query
-
-    monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(UserError, match="PB6108"):
-        query(lake, "select 1")

@@ -39,7 +39,7 @@ def lean(function: F) -> F:
     """Mark a function that only reads and writes what it is given, and never makes an array.
 
     Such functions are compiled without reference counts, whose atomic instructions took 40 % of
-    the kernel's time. What they call must be lean too.
+    the kernel's time, and run beside other threads. What they call must be lean too.
     """
     _jitable.append(function)
     _lean.add(function)
@@ -86,7 +86,7 @@ def _compile(function: Callable[..., Any], folder: Path | None) -> Callable[...,
             options["inline"] = "always" if callee in _inlined else "never"
             numba.extending.register_jitable(**options)(callee)
             _registered.add(id(callee))
-    options = {"_nrt": False} if function in _lean else {}
+    options = {"_nrt": False, "nogil": True} if function in _lean else {}
     if folder is None:
         compiled: Callable[..., Any] = numba.njit(**options)(function)
         return compiled

@@ -183,7 +183,22 @@ def simulate(
     driver: str = "auto",
     source: SignalSource | None = None,
 ) -> Simulation:
-    """Run strategies over candles.
+    """Run strategies over candles; see `lay_out`, which does all but the last step."""
+    return lay_out(stage, strategies, setup, driver=driver, source=source)()
+
+
+def lay_out(
+    stage: Stage,
+    strategies: Sequence[CompiledStrategy],
+    setup: Setup,
+    *,
+    driver: str = "auto",
+    source: SignalSource | None = None,
+) -> Callable[[], Simulation]:
+    """Work out the signals of a run and return what runs the kernel over them.
+
+    What is returned touches nothing that it shares, and lets other threads work where it is
+    compiled.
 
     Args:
         stage: the candles of `strategies`, laid out.
@@ -209,18 +224,22 @@ def simulate(
     inputs = stage.inputs(found)
     desk = stage.desk(strategies, setup)
     start = int(inputs.times[0]) - min(c.tf_ms for c in stage.base)
-    if compiled:
-        from paperbot_core.kernel.compiled import run_compiled
 
-        return Simulation(desk, inputs, run_compiled(desk, inputs), start)
-    if not setup.checks:
-        return Simulation(desk, inputs, run_plain(desk, inputs), start)
-    make_review = reviewer(stage, strategies, setup, source)
-    reviews: list[RiskReview] = []
+    def run() -> Simulation:
+        if compiled:
+            from paperbot_core.kernel.compiled import run_compiled
 
-    def make(kernel: PlainKernel) -> RiskReview:
-        reviews.append(make_review(kernel))
-        return reviews[0]
+            return Simulation(desk, inputs, run_compiled(desk, inputs), start)
+        if not setup.checks:
+            return Simulation(desk, inputs, run_plain(desk, inputs), start)
+        make_review = reviewer(stage, strategies, setup, source)
+        reviews: list[RiskReview] = []
 
-    outputs = run_plain(desk, inputs, make_review=make)
-    return Simulation(desk, inputs, outputs, start, reviews[0])
+        def make(kernel: PlainKernel) -> RiskReview:
+            reviews.append(make_review(kernel))
+            return reviews[0]
+
+        outputs = run_plain(desk, inputs, make_review=make)
+        return Simulation(desk, inputs, outputs, start, reviews[0])
+
+    return run

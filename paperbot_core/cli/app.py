@@ -12,6 +12,7 @@ renders it and chooses the exit code. A command may end with `ctx.exit(code)`.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import math
@@ -166,12 +167,18 @@ class PaperbotGroup(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         state = extra.setdefault("obj", AppState())
+        if sys.stdout is None:  # started with standard output closed: nobody wants to read it
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
         try:
             outcome = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except Exception as error:  # noqa: BLE001 - the boundary: every error ends here, none is lost
             _end(error, state)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _end(error, state)
         sys.exit(outcome if isinstance(outcome, int) else 0)
 
 
@@ -210,12 +217,20 @@ def _end(error: Exception, state: AppState) -> NoReturn:
         sys.exit(EXIT_INTERRUPTED)
     if isinstance(error, click.ClickException):
         sys.exit(_end_usage(error, state))
-    if isinstance(error, BrokenPipeError):
-        # The reader (such as `head`) has gone; keep the interpreter from flushing into nothing.
+    if isinstance(error, BrokenPipeError) or _is_full(error):
+        # The reader (such as `head`) has gone, or the disk behind standard output is full: keep
+        # the interpreter from flushing into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, OSError) and _is_full(error):
+            what = f"the answer cannot be written: {error.strerror}"
+            _show((Diagnostic("PB1023", what, help="make room on the disk and try again"),), state)
         sys.exit(EXIT_FINDINGS)
     _show_bug(error)
     sys.exit(EXIT_BUG)
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def _end_usage(error: click.ClickException, state: AppState) -> int:

@@ -54,7 +54,8 @@ def sweep(
             source = SignalSource(ready.plugins)
             strategies = _with_values(ready, sets)
             run = lay_out(stage, strategies, ready.setup, driver=driver, source=source)
-            waiting.append((_Asked(number, sets, source), pool.submit(run) if beside else _now(run)))
+            done = pool.submit(run) if beside else _now(run)
+            waiting.append((_Asked(number, sets, source), done))
             if len(waiting) > workers:
                 yield _row(*waiting.popleft())
         while waiting:

@@ -158,6 +158,14 @@ CODES: list[Code] = [
         "Repair or uninstall the package that announces it.",
     ),
     Code(
+        "PB1023",
+        "no room for the answer",
+        "The disk behind standard output, or another one, is full or failing.",
+        "What a command stores is whole or not there at all; only its printed answer was cut.",
+        "paperbot trades --json > /dev/full",
+        "Make room and run the command again.",
+    ),
+    Code(
         "PB1021",
         "no such diagnostic",
         "`paperbot explain` knows every code that a message can have, and this is none.",

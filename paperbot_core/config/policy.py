@@ -44,7 +44,9 @@ class PositionCap(StrictModel):
     """Bounds of one position's notional in quote currency."""
 
     equity_multiple: Float = Field(gt=0, le=10_000, description="times equity; shrinks")
-    min: Amount = Field(description="quote currency; an entry that leaves a smaller position is refused")
+    min: Amount = Field(
+        description="quote currency; an entry that leaves a smaller position is refused"
+    )
     max: Amount = Field(gt=0, description="quote currency; shrinks")
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from paperbot_core.research.request import BacktestRequest
 
 
+_LARGEST = Decimal(10) ** 15
+
+
 class DecimalType(click.ParamType[Decimal]):
     """A finite decimal number of at least `minimum`, kept exactly as typed."""
 
@@ -27,15 +30,17 @@ class DecimalType(click.ParamType[Decimal]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Decimal:
-        """Return the number; a wrong one is a wrong command line (exit code 2)."""
+        """Return the number; a wrong one is a bad value (exit code 1)."""
         try:
             number = Decimal(str(value))
         except InvalidOperation:
             self.fail(f"{value!r} is not a number", param, ctx)
+        if not number.is_finite():  # a NaN cannot even be compared
+            self.fail(f"{value!r} is not a finite number", param, ctx)
         low = number <= self.minimum if self.above else number < self.minimum
-        if not number.is_finite() or low or number > Decimal(10) ** 15:
+        if low or number > _LARGEST:
             word = "above" if self.above else "at least"
-            self.fail(f"{value!r} must be {word} {self.minimum}", param, ctx)
+            self.fail(f"{value!r} must be {word} {self.minimum} and at most 10^15", param, ctx)
         return number
 
 

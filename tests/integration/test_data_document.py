@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from click.testing import CliRunner
 from pyarrow import csv, feather
 
 from paperbot_core.cli import cli
 from paperbot_core.market.lake import Lake
 from tests.candle_files import walk_table
+
+if TYPE_CHECKING:
+    import pytest
 
 SYMBOLS = ("ADA", "ATOM", "AVAX", "BCH", "BTC", "DOT", "ETH", "LINK", "SOL", "XRP")
 ROWS = 1_500
@@ -56,8 +60,8 @@ def test_each_command_works_as_typed(
     commands = _commands(root)
     assert len(commands) >= 10
     for words in commands:
-        if words[:2] == ["data", "sql"]:
-            pytest.importorskip("duckdb")
+        if words[:2] == ["data", "sql"] and find_spec("duckdb") is None:
+            continue
         done = CliRunner().invoke(cli, words)
         # The files that were downloaded fail, and only they.
         wanted = 1 if words[:3] == ["data", "check", "downloads"] else 0

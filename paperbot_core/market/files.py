@@ -186,6 +186,7 @@ def read_table(path: Path, lost: list[int] | None = None) -> Any:
         if path.stat().st_size > BYTES_MAX:
             raise _too_big(path, f"{path.stat().st_size / 1024**3:.1f} GiB")
         table = _reader(path, lost)
+        _ = table.column_names  # names are decoded here, and may not be UTF-8
     except (pa.ArrowException, OSError, UnicodeDecodeError, ValueError, MemoryError) as error:
         reason = str(error).strip().splitlines()
         raise DataError(

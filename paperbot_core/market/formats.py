@@ -142,9 +142,11 @@ def _columns(text: _Text, *, header: bool, lost: list[int] | None = None) -> Any
     )
     parse = csv.ParseOptions(invalid_row_handler=None if lost is None else leave_out)
     try:
-        return csv.read_csv(io.BytesIO(text.content), read_options=options, parse_options=parse)
+        table = csv.read_csv(io.BytesIO(text.content), read_options=options, parse_options=parse)
+        _ = table.column_names  # names are decoded here, and may not be UTF-8
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _unreadable(text.path, str(error)) from error
+    return table
 
 
 def _unreadable(path: Path, reason: str) -> DataError:

@@ -158,6 +158,7 @@ def test_words_among_numbers_are_bad_rows(tmp_path: Path) -> None:
         (b"ts,open,high,low,close\n1,2,3,4,5\n", "PB6004"),
         (b"ts,open,high,low,close,volume\n", "PB6006"),
         (b"\xff\xfe\x00garbage", "PB600"),
+        (b"\x80,a\n1,2\n", "PB6003"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_described(

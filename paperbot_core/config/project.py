@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ from paperbot_core.config.strategy import StrategyFile
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.config.yaml_source import load_yaml
 from paperbot_core.diagnostics import Diagnostic, Severity, Span, UserError, nearest, user_error
-from paperbot_core.domain.market import Instrument
+from paperbot_core.domain.market import Instrument, quote_of
 from paperbot_core.domain.words import Rule
 
 M = TypeVar("M", bound=StrictModel)
@@ -98,6 +98,18 @@ class Project:
         entries = self.strategy(name).file.universe
         found = (symbol for entry in entries for symbol in self.universe.symbols_of(entry))
         return tuple(dict.fromkeys(found))
+
+    def foreign_quotes(self, symbols: Iterable[str]) -> list[Diagnostic]:
+        """Warn of symbols priced in another currency than the wallet's: nothing is converted."""
+        wallet = self.settings.wallet.quote
+        foreign = [s for s in symbols if quote_of(s) not in {"", wallet}]
+        if not foreign:
+            return []
+        what = f"priced in another currency than the wallet's {wallet}: {', '.join(foreign[:8])}"
+        return [Diagnostic(
+            "PB3009", what, severity=Severity.WARNING,
+            help="prices are taken as they are; set `wallet.quote`, or leave these symbols out",
+        )]  # fmt: skip
 
     def policy_place(self, rule: Rule) -> str:
         """Return where the limit of a rule stands, such as `policy.yaml:14`; empty if nowhere.

@@ -53,6 +53,11 @@ def bucket_open(ts: int, tf_ms: int) -> int:
     return (ts - offset) // tf_ms * tf_ms + offset
 
 
+def quote_of(symbol: str) -> str:
+    """Return the quote currency of `BASE/QUOTE[:SETTLE]`; empty for a ticker, which tells none."""
+    return symbol.partition("/")[2].partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """What trades: its grid, fees and group. A grid step or minimum of 0 means off.

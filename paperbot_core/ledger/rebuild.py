@@ -7,12 +7,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperbot_core.ledger.database import open_reader, open_writer
-from paperbot_core.ledger.faults import translated
+from paperbot_core.ledger.database import open_writer
+from paperbot_core.ledger.faults import damaged, translated
 from paperbot_core.ledger.lock import WriterLock
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.schema import PROJECTIONS
-from paperbot_core.ledger.verify import Difference, differences, empty_projections, project_all
+from paperbot_core.ledger.verify import (
+    DIFFERENCE,
+    Difference,
+    differences,
+    empty_projections,
+    project_all,
+    verify,
+)
 
 _HOUR_MS = 3_600_000
 
@@ -35,12 +42,16 @@ def rebuild(path: Path, *, hours: float | None = None, dry_run: bool = False) ->
             the computation itself always starts at the first event.
         dry_run: only say what differs; allowed while a session runs.
 
+    Events, bars or checkpoints that are not what was written are no ground to build on (PB7002).
+
     Raises:
         RetryableError: PB7008 a session is writing it (not with `dry_run`), PB7005, PB7007.
         UserError: PB7001, PB7004, PB7006. IntegrityError: PB7002, PB7011.
     """
     # Also says, before anything is opened for writing, whether there is a journal at all.
-    open_reader(path).close()
+    broken = [p for p in verify(path).problems if not p.startswith(DIFFERENCE)]
+    if broken:
+        raise damaged(path, f"{broken[0]}; nothing can be rebuilt from events that are not ours")
     lock = None if dry_run else WriterLock(path)
     try:
         return _rebuild(path, hours, dry_run)

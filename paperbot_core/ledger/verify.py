@@ -19,6 +19,9 @@ from paperbot_core.ledger.projections import Projector
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.schema import PROJECTION_SQL, PROJECTIONS
 
+#: How a problem of a projection begins; all others are problems of the truth itself.
+DIFFERENCE = "table "
+
 #: A damaged journal can have a problem a row; this many tell the story.
 _MAX_PROBLEMS = 20
 
@@ -45,7 +48,7 @@ class Difference:
     def __str__(self) -> str:
         """Return the difference as a sentence."""
         parts = [("missing", self.missing), ("extra", self.extra), ("changed", self.changed)]
-        return f"table {self.table}: " + ", ".join(f"{n} rows {word}" for word, n in parts if n)
+        return f"{DIFFERENCE}{self.table}: " + ", ".join(f"{n} rows {word}" for word, n in parts if n)
 
 
 def verify(path: Path) -> VerifyReport:

@@ -76,8 +76,11 @@ def check_project(
     if found:
         raise UserError([*found, *project.warnings])
     more = (w for one in chosen for w in with_source(compiled[one.name].warnings, one))
+    names_chosen = {loaded.name for loaded in chosen}
+    others = {s.places.file for s in project.strategies.values() if s.name not in names_chosen}
+    told = [w for w in project.warnings if w.span is None or w.span.file not in others]
     return CheckedProject(
-        project, compiled, (*project.warnings, *more), functions, table.loaded
+        project, compiled, (*told, *more), functions, table.loaded
     )
 
 

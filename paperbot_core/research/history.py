@@ -110,6 +110,7 @@ def load_history(
         finest = min(tf for s, tf in own if s == name)
         base[name] = reader.get(name, finest if detail is None else min(detail, finest))
     warnings += _unlisted(project, base)
+    warnings += project.foreign_quotes(base)
     for file, candles in zip(reader.files_read(), reader.read.values(), strict=True):
         warnings += _gaps(file, candles.slice(*span.rows(candles)))
     return History(base, own, symbols, tuple(reader.files_read()), tuple(warnings))

@@ -60,6 +60,7 @@ async def find_symbols(
         )
         if names
     ]
+    warnings += project.foreign_quotes(sorted({s for some in symbols.values() for s in some}))
     return Traded(
         tuple(c for c in strategies if symbols[c.file.name]),
         {name: some for name, some in symbols.items() if some}, tuple(warnings),

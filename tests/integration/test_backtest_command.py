@@ -150,3 +150,19 @@ def test_holes_outside_the_time_range_are_nobodys_business(project: Path) -> Non
         "-s", "sma_cross", "--data", "BTC-USDT_1h.parquet", "--timerange", f"{START + 900 * HOUR}-"
     )
     assert not any("lacks" in text for text in late["warnings"])
+
+
+def test_a_symbol_in_another_currency_is_told(project: Path) -> None:
+    write_walk(project, "ETH-BTC_1h.parquet", 300, seed=4)
+    facts = run_json("-s", "sma_cross", "--data", "ETH-BTC_1h.parquet")
+    assert any("another currency than the wallet's USDT: ETH/BTC" in w for w in facts["warnings"])
+
+
+def test_warnings_of_strategies_that_do_not_run_are_not_told(project: Path) -> None:
+    other = project / "strategies.d" / "rsi_reversion.yaml"
+    text = other.read_text().replace("universe: [", "universe: [NEW/USDT, ", 1)
+    other.write_text(text)
+    facts = run_json("-s", "sma_cross", "--data", "BTC-USDT_1h.parquet")
+    assert not any("NEW/USDT" in warning for warning in facts["warnings"])
+    facts = run_json("-s", "rsi_reversion", "--data", "BTC-USDT_1h.parquet")
+    assert any("NEW/USDT" in warning for warning in facts["warnings"])

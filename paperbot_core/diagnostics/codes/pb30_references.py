@@ -73,4 +73,13 @@ CODES: list[Code] = [
         "universe: [core, event] with equity_pct: {core: 5}",
         "equity_pct: {core: 5, event: 1}",
     ),
+    Code(
+        "PB3009",
+        "a symbol in another currency than the wallet",
+        "The symbol's quote currency is not `wallet.quote`; its prices are taken as if it were.",
+        "An account has one currency, and nothing is converted: profit in BTC is not profit in "
+        "USDT.",
+        "ETH/BTC traded with `wallet: {quote: USDT}`",
+        "Set `wallet.quote` to the quote currency of what you trade, or leave the symbol out.",
+    ),
 ]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from paperbot_core.cli import cli
-from paperbot_core.diagnostics import RetryableError, UserError
+from paperbot_core.diagnostics import IntegrityError, RetryableError, UserError
 from paperbot_core.ledger.export import COLUMNS, ExportFormat, export
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.reader import JournalReader
@@ -54,6 +54,16 @@ def test_rebuild_repairs_every_table_and_says_what_differed(path: Path) -> None:
     assert rebuild(path).written
     assert verify(path).ok
     assert rebuild(path).differences == ()
+
+
+def test_rebuild_refuses_events_that_are_not_ours(path: Path) -> None:
+    edit(path, "DROP TRIGGER events_keep")
+    edit(path, "UPDATE events SET body = replace(body, '1', '2') WHERE seq = 7")
+    before = path.read_bytes()
+    with pytest.raises(IntegrityError) as caught:
+        rebuild(path)
+    assert "event 7" in str(caught.value)
+    assert path.read_bytes() == before
 
 
 def test_rebuild_of_the_last_hours_leaves_older_rows_alone(path: Path) -> None:

@@ -48,7 +48,8 @@ class Difference:
     def __str__(self) -> str:
         """Return the difference as a sentence."""
         parts = [("missing", self.missing), ("extra", self.extra), ("changed", self.changed)]
-        return f"{DIFFERENCE}{self.table}: " + ", ".join(f"{n} rows {word}" for word, n in parts if n)
+        told = ", ".join(f"{n} rows {word}" for word, n in parts if n)
+        return f"{DIFFERENCE}{self.table}: {told}"
 
 
 def verify(path: Path) -> VerifyReport:

@@ -24,6 +24,7 @@ from paperbot_core.research.result import (
     by_rule,
     fill_table,
     metrics_of,
+    never_ready,
     shaping_warnings,
     trade_columns,
     trade_table,
@@ -215,6 +216,7 @@ def summarise(
     found = [d.message for d in ready.warnings]
     found += [d.message for d in faults]
     found += run.review.summary() if run.review is not None else []
+    found += never_ready(stage, ready.strategies)
     found += shaping_warnings(run, rejections, halted_at)
     return {
         "run_id": "bt-" + run_identity(ready, stage),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from paperbot_core.domain.words import ExitReason, Rule
 from paperbot_core.kernel import words as w
 from paperbot_core.kernel.desk import Desk
+from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.simulate import Simulation, Stage
@@ -94,6 +95,37 @@ def buy_and_hold_pct(stage: Stage, first_ts: int) -> float | None:
         if start < stop:
             growth.append(float(candles.close[stop - 1]) / float(candles.open[start]))
     return (math.fsum(growth) / len(growth) - 1.0) * 100.0 if growth else None
+
+
+def never_ready(stage: Stage, strategies: Sequence[CompiledStrategy]) -> list[str]:
+    """Say where a strategy could not decide on any bar, and which expression never had a value.
+
+    A history shorter than the warm-up does that, and so does a function that stays unknown.
+    """
+    found = []
+    for compiled in strategies:
+        for symbol in sorted(stage.history.symbols[compiled.file.name]):
+            columns = stage.columns[symbol, compiled.timeframe_ms]
+            blind = [
+                name for name, expression in compiled.expressions.items()
+                if not name.startswith(("reason.", "feature."))
+                and (columns.seen_row(expression.root) >= len(columns)
+                     or _all_unknown(columns.column(expression.root)))
+            ]
+            if blind:
+                found.append(
+                    f"{compiled.file.name} never had a value of {', '.join(blind[:4])} on "
+                    f"{symbol}: it needs {compiled.warmup} bars, the data has {len(columns)}"
+                )
+    return found
+
+
+def _all_unknown(column: object) -> bool:
+    """Return whether a column has no known value: NaN everywhere, or -1 for a condition."""
+    if not isinstance(column, np.ndarray):
+        return bool(column != column)  # noqa: PLR0124 - only NaN differs from itself
+    known = column >= 0 if column.dtype == np.int8 else ~np.isnan(column)
+    return not known.any()
 
 
 def shaping_warnings(

@@ -166,3 +166,22 @@ def test_warnings_of_strategies_that_do_not_run_are_not_told(project: Path) -> N
     assert not any("NEW/USDT" in warning for warning in facts["warnings"])
     facts = run_json("-s", "rsi_reversion", "--data", "BTC-USDT_1h.parquet")
     assert any("NEW/USDT" in warning for warning in facts["warnings"])
+
+
+def test_a_strategy_that_can_never_decide_says_which_value_it_lacks(project: Path) -> None:
+    short = project / "short"
+    short.mkdir()
+    write_walk(short, "BTC-USDT_1h.parquet", 40, seed=5)
+    facts = run_json("-s", "sma_cross", "--data", "short")
+    told = [w for w in facts["warnings"] if "never had a value of entry.long.0" in w]
+    assert told
+    assert "the data has 40" in told[0]
+    file = project / "strategies.d" / "blind.yaml"
+    file.write_text(
+        "name: blind\ntimeframe: 1h\nuniverse: [core]\nsize: {equity_pct: 5}\n"
+        "entry: {long: {when: close / (close - close) > 1}}\n"
+    )
+    facts = run_json("-s", "blind", "--data", "BTC-USDT_1h.parquet")
+    assert any("blind never had a value of entry.long.0" in w for w in facts["warnings"])
+    facts = run_json("-s", "sma_cross", "--data", "BTC-USDT_1h.parquet")
+    assert not any("never had a value" in w for w in facts["warnings"])

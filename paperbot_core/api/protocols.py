@@ -244,7 +244,7 @@ class DataSource(Protocol):
     """History by pages. The caller waits and tries again after a `RetryableError`."""
 
     async def symbols(self) -> Sequence[str]:
-        """Return the symbols it has."""
+        """Return the symbols it has; empty if it cannot say."""
         ...
 
     async def page(self, symbol: str, timeframe: str, since: int, limit: int) -> HistoryPage:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, user_error
-from paperbot_core.domain.market import Candles, bucket_open, timeframe_ms
+from paperbot_core.domain.market import Candles, bucket_open, timeframe_ms, timeframe_text
+from paperbot_core.market.checks import has_sessions
+from paperbot_core.market.checks_time import time_facts
 from paperbot_core.market.download_join import empty, join, joined
 from paperbot_core.market.download_lock import only_writer
 from paperbot_core.market.download_pages import Pages, Patience, Progress
@@ -203,7 +205,20 @@ class Download:
         if self._until - end >= self._tf_ms:
             last = iso_time(end - self._tf_ms)
             notes.append(f"the last bar is {last}, asked for bars up to {iso_time(self._until)}")
-        pages, gaps = self._pages, gap_report(bars)
+        pages, gaps = self._pages, _gaps(bars)
         return Downloaded(
             self.file, bars, added, gaps, pages.pages, pages.retries, tuple(notes)
         )
+
+
+def _gaps(bars: Candles) -> GapReport:
+    """Return the holes; a market that closes has none while it is closed.
+
+    A ticker whose bars all lie in the sessions of New York closes with them.
+    """
+    if has_sessions(bars.symbol):
+        facts = time_facts(bars.ts, bars.tf_ms, sessions=True)
+        if not facts.outside_session:
+            timeframe = timeframe_text(bars.tf_ms)
+            return GapReport(bars.symbol, timeframe, facts.holes, facts.missing)
+    return gap_report(bars)

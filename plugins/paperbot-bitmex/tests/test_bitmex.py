@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import paperbot_bitmex
 import pytest
-from click.testing import CliRunner
 from paperbot_bitmex import BitmexOptions
 from paperbot_bitmex.source import BitmexArchive
 
@@ -20,6 +18,7 @@ from paperbot_core.api import DataError, DataSource, HistoryPage, RetryableError
 from paperbot_core.testing.archive import Archive, Fault
 from paperbot_core.testing.builders import plugins_of
 from paperbot_core.testing.contracts import DataSourceContract, run
+from paperbot_core.testing.downloads import download
 
 HEADER = (
     "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,"
@@ -270,41 +269,29 @@ def test_an_archive_elsewhere_is_said_so(archive: Archive, tmp_path: Path) -> No
         run(source(archive, tmp_path, base_url=archive.url + "/other").symbols())
 
 
-def download(archive: Archive, out: Path, *more: str) -> dict[str, Any]:
-    from paperbot_core.cli import cli
-
-    words = [
-        "--project", str(out), "data", "download", "bitmex", "--symbol", "XBTUSD",
-        "--timeframe", "1h", "--out", str(out), "--option", f"base_url={archive.url}/data",
-        "--option", "first_day=2018-09-01", "--json", *more,
-    ]  # fmt: skip
-    result = CliRunner().invoke(cli, words)
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
-def test_the_command_downloads_resumes_and_rides_out_faults(
-    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "paperbot_core.plugins.Plugins.load",
-        lambda: plugins_of({"paperbot-bitmex": paperbot_bitmex}),
-    )
-    config = "data: {download: {backoff_initial_sec: 0.01, backoff_max_sec: 0.02}}\n"
-    (tmp_path / "paperbot.yaml").write_text(config)
+def test_a_download_resumes_and_rides_out_faults(archive: Archive, tmp_path: Path) -> None:
     archive.faults = [
-        Fault(status=429, headers={"Retry-After": "0"}),
+        Fault(status=429, headers={"Retry-After": "30"}),
         Fault(status=503),
         Fault(cut=5_000),
     ]
-    first = download(archive, tmp_path, "--until", "2018-09-03")
-    assert (first["rows"], first["added"], first["retries"], first["notes"]) == (48, 48, 3, [])
+    pauses: list[float] = []
+    made = source(archive, tmp_path)
+    first = download(made, "XBTUSD", "1h", tmp_path, until="2018-09-03", pauses=pauses)
+    assert (len(first.candles), first.added, first.notes) == (48, 48, ())
+    assert pauses == [30.0, 2.0, 4.0]
     asked = len(archive.requests)
-    second = download(archive, tmp_path, "--until", "2018-09-05")
-    assert (second["rows"], second["added"], second["first"]) == (96, 48, START)
+    second = download(source(archive, tmp_path), "XBTUSD", "1h", tmp_path, until="2018-09-05")
+    assert (len(second.candles), second.added) == (96, 48)
     assert archive.paths()[asked:] == [path_of(2), path_of(3)]
-    assert Path(second["file"]).name == "XBTUSD_1h.parquet"
+    assert second.file.name == "XBTUSD_1h.parquet"
+    assert (len(second.gaps.holes), second.gaps.missing) == (0, 0)
+
+
+def test_the_component_builds_with_its_defaults(tmp_path: Path) -> None:
+    plugins = plugins_of({"paperbot-bitmex": paperbot_bitmex})
+    built = plugins.build("data_source", "bitmex", {"cache_dir": str(tmp_path)})
+    assert isinstance(built, BitmexArchive)
 
 
 def test_pages_say_where_to_go_on(archive: Archive, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import paperbot_ccxt
 import pytest
-from click.testing import CliRunner
 from paperbot_ccxt import CcxtHistoryOptions
 from paperbot_ccxt.history import CcxtHistory
 
@@ -19,6 +18,7 @@ from paperbot_core.api import DataError, DataSource, RetryableError, UserError
 from paperbot_core.testing.archive import Archive, Fault
 from paperbot_core.testing.builders import START_TS, plugins_of, random_candles
 from paperbot_core.testing.contracts import DataSourceContract, run
+from paperbot_core.testing.downloads import download
 
 HOUR = 3_600_000
 BARS = random_candles(2_600, seed=5)
@@ -248,32 +248,12 @@ def test_wrong_options_are_named(server: Archive, change: dict[str, Any], code: 
         plugins.build("data_source", "ccxt", {**options(server), **change})
 
 
-def test_the_command_downloads_and_resumes(
-    server: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from paperbot_core.cli import cli
-
-    monkeypatch.setattr(
-        "paperbot_core.plugins.Plugins.load", lambda: plugins_of({"c": paperbot_ccxt})
-    )
-    patience = {"backoff_initial_sec": 0.01, "backoff_max_sec": 0.01}
-    data = {"sources": {"ccxt": options(server, page_size=500)}, "download": patience}
-    (tmp_path / "paperbot.yaml").write_text(json.dumps({"data": data}))
-
-    def download(until: str) -> dict[str, Any]:
-        words = [
-            "--project", str(tmp_path), "data", "download", "ccxt", "--symbol", "BTC/USDT",
-            "--timeframe", "1h", "--until", until, "--out", str(tmp_path / "out"), "--json",
-        ]  # fmt: skip
-        result = CliRunner().invoke(cli, words)
-        assert result.exit_code == 0, result.output
-        found: dict[str, Any] = json.loads(result.stdout)
-        return found
-
-    server.faults = [None, Fault(status=429), Fault(status=503)]
-    first = download("2024-02-01")
-    assert (first["rows"], first["retries"], first["gaps"]) == (31 * 24, 2, 0)
+def test_a_download_resumes_and_rides_out_faults(server: Archive, tmp_path: Path) -> None:
+    server.faults = [None, Fault(status=429, headers={"Retry-After": "30"}), Fault(status=503)]
+    made, pauses = source(server, page_size=500), list[float]()
+    first = download(made, "BTC/USDT", "1h", tmp_path, until="2024-02-01", pauses=pauses)
+    assert (len(first.candles), len(first.gaps.holes), pauses) == (31 * 24, 0, [30.0, 2.0])
     asked = len(klines(server))
-    second = download("2024-03-01")
-    assert (second["rows"], second["added"]) == (60 * 24, 29 * 24)
+    second = download(made, "BTC/USDT", "1h", tmp_path, until="2024-03-01")
+    assert (len(second.candles), second.added) == (60 * 24, 29 * 24)
     assert f"startTime={int(BARS.ts[31 * 24 - 10])}" in klines(server)[asked]

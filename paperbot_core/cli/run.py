@@ -53,7 +53,8 @@ def run(
         teller.on_warning,
     )
     if once:
-        answer = asyncio.run(_once(setup, teller))
+        answer, result = asyncio.run(_once(setup, teller))
+        _store(checked, setup, teller, result)
         emit_json(answer)
         return HALTED if answer["status"] == "halted" else 0
     facts = _serve(checked, setup, teller, bars)
@@ -76,7 +77,9 @@ def _checked(project_dir: Path) -> CheckedProject:
         raise
 
 
-async def _once(setup: SessionSetup, teller: Teller) -> dict[str, Any]:
+async def _once(
+    setup: SessionSetup, teller: Teller
+) -> tuple[dict[str, Any], SessionResult]:
     from paperbot_core.trade.once import run_once
     from paperbot_core.trade.session import Session
 

@@ -19,7 +19,7 @@ from paperbot_core.domain.events import (
     TradingStateChanged,
     VerdictGiven,
 )
-from paperbot_core.domain.words import Mode
+from paperbot_core.domain.words import Mode, TradingState
 from paperbot_core.trade.notices import fill_title
 from paperbot_core.trade.session import Watcher
 
@@ -92,6 +92,8 @@ class Teller(Watcher):
             f"stopped: {result.reason}; {result.steps} bars, {trades} trades, equity "
             f"{result.mark.equity:.2f}, drawdown {result.mark.drawdown_pct:.2f} %"
         )
+        if result.mark.state is TradingState.HALTED:
+            click.echo("the account is HALTED: only exits, until `paperbot resume --reason R`")
         click.echo(f"run: {folder}")
         sys.stdout.flush()
 

@@ -13,19 +13,21 @@ from paperbot_core.trade.account import Account
 from paperbot_core.trade.feed import BarFeed, Batch, group
 from paperbot_core.trade.layout import bars_needed
 from paperbot_core.trade.outcome import Outcome
-from paperbot_core.trade.session import Session
+from paperbot_core.trade.session import Session, SessionResult
 
 #: How long one cycle waits for a bar on a live market, in seconds.
 _WAIT_S = 2.0
+DONE = "one cycle done"
 
 
-async def run_once(session: Session) -> dict[str, Any]:
-    """Open the account, decide on the latest closed bar, commit, and return what came of it.
+async def run_once(session: Session) -> tuple[dict[str, Any], SessionResult]:
+    """Open the account, decide on the latest closed bar, commit; return its answer and its end.
 
     A fresh account warms up on the history of the exchange and decides on its last bar; one that
-    has traded before takes the next bar of the market. Keys are those of `run --once`.
+    has traded before takes the next bar of the market. Keys of the answer: `run --once`.
     """
     with session.open() as journal:
+        first = journal.head.seq + 1
         account, feed = await session.start(journal, spare=1)
         outcomes: list[Outcome] = []
         batches = group(session.spared)
@@ -39,11 +41,11 @@ async def run_once(session: Session) -> dict[str, Any]:
                 outcomes = session.step(account, feed, batch)
         answer = describe(account, outcomes[-1] if outcomes else None)
         answer["run_id"] = session.setup.run_id
+        mark = account.mark()
         account.finish(
-            RunStopped(account.now or 0, "one cycle done"),
-            notices.stopped(session.setup.mode, "one cycle done", account.mark()),
+            RunStopped(account.now or 0, DONE), notices.stopped(session.setup.mode, DONE, mark)
         )
-    return answer
+        return answer, session.result(account, feed, first, DONE, mark)
 
 
 async def _some(feed: BarFeed, since: int | None, count: int) -> AsyncIterator[Batch]:

@@ -138,11 +138,17 @@ class Session:
             finally:
                 if setup.notifiers:
                     sender.stop()
-            return SessionResult(
-                setup.run_id, setup.mode, reason, self.steps, first, journal.head.seq, mark,
-                account.plan.strategies, account.layout.traded, feed.feed_ms, feed.guard.total,
-                account.state.cash,
-            )  # fmt: skip
+            return self.result(account, feed, first, reason, mark)
+
+    def result(
+        self, account: Account, feed: BarFeed, first_seq: int, reason: str, mark: Mark
+    ) -> SessionResult:
+        """Return how the session ended; its journal is still open."""
+        return SessionResult(
+            self.setup.run_id, self.setup.mode, reason, self.steps, first_seq,
+            account.journal.head.seq, mark, account.plan.strategies, account.layout.traded,
+            feed.feed_ms, feed.guard.total, account.state.cash,
+        )  # fmt: skip
 
     def open(self) -> Journal:
         """Open the account's journal for this run."""

@@ -54,3 +54,5 @@ def test_a_flag_may_lower_the_mode(project: Path) -> None:
     exit_code, output = run(project, "PAPER", "PAPER", "--mode", "DRY_RUN")
     assert exit_code == 0, output
     assert '"mode": "DRY_RUN"' in output
+    (run_id,) = (path.name for path in (project / "state" / "runs").iterdir())
+    assert f'"run_id": "{run_id}"' in output  # one cycle leaves its run, as every session does

@@ -309,7 +309,7 @@ def test_a_dead_notifier_changes_nothing_else(setup: SessionSetup, tmp_path: Pat
 def test_once_decides_on_the_next_bar_of_the_account(setup: SessionSetup) -> None:
     sw.run_session(setup, bars=100)
     before = account_status(setup.journal, cash=0.0)["as_of"]
-    answer = asyncio.run(run_once(Session(_fresh(setup), sw.Notes())))
+    answer, _ = asyncio.run(run_once(Session(_fresh(setup), sw.Notes())))
     assert answer["as_of"] == before + HOUR_MS
     assert answer["no_trade_reason"] is not None or answer["proposals_approved"] > 0
     assert set(answer) == {

@@ -87,7 +87,7 @@ def play(
     """
     table = bars if isinstance(bars, Mapping) else {"A/USDT": bars}
     names = sorted(table)
-    facts = {"taker_bps": Decimal(0), "maker_bps": Decimal(0), "shortable": True}
+    facts: dict[str, Any] = {"taker_bps": Decimal(0), "maker_bps": Decimal(0), "shortable": True}
     facts |= instrument or {}
     order = list(dict.fromkeys(one.strategy for one in says))
     base: dict[str, Any] = {"by_risk": False, "size": 0.1, "collar": 0.05, "has_stop": True}
@@ -134,7 +134,7 @@ def _inputs(
     )  # fmt: skip
     return Inputs(
         times=start + tf_ms * (1 + number.astype(np.int64)),
-        bars=tuple(np.ascontiguousarray(prices[:, :, k]) for k in range(5)),  # type: ignore[arg-type]
+        bars=tuple(np.ascontiguousarray(prices[:, :, k]) for k in range(5)),
         bar_rows=np.where(present, number, -1).astype(np.int32),
         slot_rows=slot_rows.astype(np.int32),
         bits=bits, columns=np.full((len(says), 5), -1, np.int64), constants=constants,

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from paperbot_core.domain.market import HOUR_MS
-from tests.unit.kernel.fill_world import START, Says, play
+from tests.unit.kernel.fill_world import START, Row, Says, play
 
 FLAT = (100.0, 101.0, 99.0, 100.0)
 DEAD = (100.0, 101.0, 99.0, 100.0, 0.0)
@@ -72,7 +72,7 @@ def test_service_by_strength_then_symbol_and_an_unknown_strength_holds_nobody_up
 
 
 def test_an_absent_bar_ends_an_entry_and_gives_its_count_back() -> None:
-    bars = {"A/USDT": [FLAT, None, FLAT, FLAT], "B/USDT": [FLAT] * 4}
+    bars: dict[str, list[Row]] = {"A/USDT": [FLAT, None, FLAT, FLAT], "B/USDT": [FLAT] * 4}
     says = Says("A/USDT", long=[0]), Says("B/USDT", long=[1])
     told = play(bars, *says, limits={"max_open": 1, "max_day": 1})
     assert told.rejections == {"BAR_ABSENT": 1}
@@ -80,14 +80,14 @@ def test_an_absent_bar_ends_an_entry_and_gives_its_count_back() -> None:
 
 
 def test_a_market_with_sessions_waits_for_its_next_bar() -> None:
-    bars = {"A": [FLAT, None, FLAT], "B": [FLAT] * 3}
+    bars: dict[str, list[Row]] = {"A": [FLAT, None, FLAT], "B": [FLAT] * 3}
     told = play(bars, Says("A", long=[0]), Says("B"), instrument={"sessions": True})
     assert told.rejections == {}
     assert told.told == [(2, "entry", 10.0, 100.0)]
 
 
 def test_an_exit_waits_for_volume_and_its_slot_counts_as_open_until_then() -> None:
-    bars = {"A/USDT": [FLAT, FLAT, DEAD, FLAT, FLAT], "B/USDT": [FLAT] * 5}
+    bars: dict[str, list[Row]] = {"A/USDT": [FLAT, FLAT, DEAD, FLAT, FLAT], "B/USDT": [FLAT] * 5}
     says = Says("A/USDT", long=[0], exit_long=[1]), Says("B/USDT", long=[2, 3])
     told = play(bars, *says, limits={"max_open": 1})
     assert told.rejections == {"MAX_OPEN_POSITIONS": 1}

@@ -11,14 +11,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paperbot_bitmex.trades import (
-    DAY_MS,
-    Trades,
-    bars_of,
-    no_trades,
-    read_symbols,
-    read_trades,
-)
+from paperbot_bitmex.daily import DAY_MS
+from paperbot_bitmex.trades import Trades, bars_of, no_trades, read_symbols, read_trades
 from paperbot_core.api import (
     Candles,
     DataError,

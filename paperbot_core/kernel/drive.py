@@ -68,9 +68,10 @@ def drive(
 
     Returns early, to be called again, when the tapes are nearly full. `bar_rows` and `slot_rows`
     are empty where every instrument has a bar at every step. `quiet` skips what `idle` excuses;
-    the result is the same without it.
+    the result is the same without it. `cash` and `gross` stay empty where nobody asks for them.
     """
     dense = len(bar_rows) == 0
+    whole_curve = len(cash) > 0
     for i in range(first, steps):
         now = times[i]
         for j in range(len(markets)):
@@ -96,7 +97,9 @@ def drive(
         else:
             step(now, a, p, markets, specs, slots, boxes, clusters, tiers, active, count, queue,
                  facts, legs, trades, refused, shrunk, review, witness)
-        equity[i], cash[i], gross[i] = a.equity, a.cash, a.gross
+        equity[i] = a.equity
+        if whole_curve:
+            cash[i], gross[i] = a.cash, a.gross
         if a.legs >= legs_full or a.trades >= trades_full:
             return i + 1
     return steps

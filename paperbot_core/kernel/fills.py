@@ -151,7 +151,9 @@ def close_leg(
     rest = abs(slot.qty)
     if rest > 0.0 and not (m.lot_n > 0.0 and rest * m.lot_d < m.lot_n * (1.0 - 1e-9)):
         return
-    m.dust += slot.qty
+    if rest > 0.0:
+        m.dust += slot.qty
+        a.dusty = 1
     slot.qty = 0.0
     write_trade(a, m, spec, slot, box, trades, s, side, reason)
     slot.exit_due = 0

@@ -18,9 +18,10 @@ def value(a: Account, markets: Table, specs: Table, slots: Table) -> None:
             worth = qty * markets[specs[s].market].last
             equity += worth
             gross += abs(worth)
-    for j in range(len(markets)):
-        if markets[j].dust != 0.0:
-            equity += markets[j].dust * markets[j].last
+    if a.dusty:
+        for j in range(len(markets)):
+            if markets[j].dust != 0.0:
+                equity += markets[j].dust * markets[j].last
     a.equity = equity
     a.gross = gross
 

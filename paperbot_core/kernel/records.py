@@ -32,7 +32,8 @@ Fields: TypeAlias = tuple[tuple[Any, ...], ...]
 FLOAT, INT, FLAG = np.float64, np.int64, np.int8
 
 #: The account: one record. `halt` is 0, HALT_DRAWDOWN or HALT_MANUAL; `reduce_until` is the
-#: midnight until which only exits are allowed, `trip_day` the day of the anchor it was lost to.
+#: midnight until which only exits are allowed, `trip_day` the day of the anchor it was lost to;
+#: `dusty` says that some market has held dust.
 ACCOUNT: Fields = (
     ("cash", FLOAT), ("equity", FLOAT), ("gross", FLOAT), ("peak", FLOAT),
     ("anchor", FLOAT), ("anchor_day", INT), ("reduce_until", INT), ("trip_day", INT),
@@ -42,6 +43,7 @@ ACCOUNT: Fields = (
     ("held_gross", FLOAT), ("net_if_long", FLOAT), ("net_if_short", FLOAT),
     ("marks", INT), ("exposure_sum", FLOAT), ("traded", FLOAT), ("fees", FLOAT),
     ("slippage_cost", FLOAT), ("legs", INT), ("trades", INT), ("ambiguous", INT),
+    ("dusty", FLAG),
 )
 
 #: policy.yaml as numbers: fractions of equity, counts, milliseconds.

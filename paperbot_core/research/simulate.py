@@ -194,6 +194,7 @@ def lay_out(
     *,
     driver: str = "auto",
     source: SignalSource | None = None,
+    whole_curve: bool = True,
 ) -> Callable[[], Simulation]:
     """Work out the signals of a run and return what runs the kernel over them.
 
@@ -207,6 +208,7 @@ def lay_out(
         driver: `plain`, `compiled`, or `auto`: compiled for big jobs. Risk checks of plugins are
             Python, so a run with any is plain.
         source: where signals come from; needed where a strategy `uses` a plugin.
+        whole_curve: keep cash and gross by step, not equity alone.
     """
     source = source or SignalSource()
     steps = len(stage.line.times) * len(stage.keys)
@@ -229,7 +231,8 @@ def lay_out(
         if compiled:
             from paperbot_core.kernel.compiled import run_compiled
 
-            return Simulation(desk, inputs, run_compiled(desk, inputs), start)
+            outputs = run_compiled(desk, inputs, whole_curve=whole_curve)
+            return Simulation(desk, inputs, outputs, start)
         if not setup.checks:
             return Simulation(desk, inputs, run_plain(desk, inputs), start)
         make_review = reviewer(stage, strategies, setup, source)

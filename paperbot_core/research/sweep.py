@@ -53,7 +53,9 @@ def sweep(
         for number, sets in enumerate(combinations):
             source = SignalSource(ready.plugins)
             strategies = _with_values(ready, sets)
-            run = lay_out(stage, strategies, ready.setup, driver=driver, source=source)
+            run = lay_out(
+                stage, strategies, ready.setup, driver=driver, source=source, whole_curve=False
+            )
             done = pool.submit(run) if beside else _now(run)
             waiting.append((_Asked(number, sets, source), done))
             if len(waiting) > workers:

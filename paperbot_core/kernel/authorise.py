@@ -291,7 +291,7 @@ def grant(
 @lean
 def judge(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, clusters: Table,
-    tiers: Table, facts: Table, shrunk: Table, s: int, review: Review,
+    tiers: Table, facts: Table, refused: Table, shrunk: Table, s: int, review: Review,
 ) -> int:
     """Put one proposal through the policy; return the rule that refused it, NONE if granted."""
     for rule in range(RULES):
@@ -333,7 +333,8 @@ def authorise(
     for k in range(asked):
         s = queue[k]
         wished = slots[s].order_qty
-        rule = judge(now, a, p, markets, specs, slots, clusters, tiers, facts, shrunk, s, review)
+        rule = judge(now, a, p, markets, specs, slots, clusters, tiers, facts, refused, shrunk, s,
+                     review)
         if rule != NONE:
             refused[rule] += 1
         witness(s, wished, rule)

@@ -7,7 +7,7 @@ import math
 from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.fills import release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
-from paperbot_core.kernel.records import MAX_RULES, Account, Box, Market, Slot, Spec, Table
+from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
     ENTRY_BITS,
     EXIT_BITS,
@@ -22,6 +22,8 @@ from paperbot_core.kernel.words import (
     RULE_MASK,
     SIGNAL_WITHDRAWN,
 )
+
+MAX_RULES = 8
 
 
 @lean
@@ -194,7 +196,9 @@ def out_of_time(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
 
 
 @lean
-def manage(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
+def manage(
+    now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box
+) -> bool:
     """Decide exits, stop moves and adds of an open position; True if an add is asked for."""
     rule = exit_rule(m, spec, slot, box)
     if slot.exit_due == 0:
@@ -246,7 +250,7 @@ def propose(
             continue
         wants = False
         if slot.qty != 0.0:
-            wants = manage(now, m, spec, slot, box)
+            wants = manage(now, a, m, spec, slot, box)
         elif slot.order == ORDER_LIMIT:
             if rest_limit(a, m, spec, slot, box, legs, refused, s):
                 wants = ask_entry(now, a, m, spec, slot, box)

@@ -14,6 +14,9 @@ from paperbot_core.lang.scope import Expression
 #: A percentage for all, or one for each tier of the universe.
 SizeByTier = float | Mapping[str, float]
 
+#: Rules of one side and kind, at most; bits of `Signals.bits` have room for no more.
+RULES_MAX = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -75,10 +75,29 @@ class RiskLimits(StrictModel):
     )
 
 
+class DataLimits(StrictModel):
+    """When market data is not believed: bad ticks and stale markets."""
+
+    max_move_pct: Percent = Field(
+        description="a bar that reaches further from the last close, without volume to confirm it,"
+        " is refused"
+    )
+    min_volume_ratio: Annotated[Float, Field(gt=0, le=10_000)] = Field(
+        description="volume that confirms a move, as a multiple of the mean of the 20 bars before"
+    )
+    max_stale_bars: Count = Field(
+        gt=0, description="bars missed in a row from which a symbol takes no entries"
+    )
+    recovery_bars: Count = Field(
+        gt=0, description="bars in a row after which a stale symbol takes entries again"
+    )
+
+
 #: Where the limit of each rule stands in policy.yaml.
 RULE_KEYS: dict[Rule, tuple[str, ...]] = {
     Rule.MAX_DRAWDOWN_PCT: ("risk", "max_drawdown_pct"),
     Rule.DAILY_STOP_LOSS_PCT: ("risk", "daily_stop_loss_pct"),
+    Rule.MAX_STALE_BARS: ("data", "max_stale_bars"),
     Rule.MAX_OPEN_POSITIONS: ("risk", "max_open_positions"),
     Rule.MAX_TRADES_PER_DAY: ("risk", "max_trades_per_day"),
     Rule.MAX_TRADES_PER_HOUR: ("risk", "max_trades_per_hour"),
@@ -102,6 +121,9 @@ class PolicyFile(StrictModel):
     modes: Modes
     entry: EntryLimits
     risk: RiskLimits
+    data: DataLimits | None = Field(
+        default=None, description="guards against bad market data; a policy without them has none"
+    )
 
     @property
     def digest(self) -> str:

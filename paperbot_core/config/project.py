@@ -154,7 +154,7 @@ def load_project(
     defaults (DRY_RUN, read-only, every strategy), with a warning.
 
     Raises:
-        UserError: all diagnostics of all files: PB1xxx, PB2001 to PB2012, PB3xxx, PB4xxx.
+        UserError: all diagnostics of all files: PB1xxx, PB2001 to PB2011, PB3xxx, PB4xxx.
     """
     reader, warnings = _Reader(), list[Diagnostic]()
     settings, settings_places = _read_settings(reader, directory, warnings)

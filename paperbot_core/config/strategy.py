@@ -17,6 +17,7 @@ from paperbot_core.config.base import (
     StrictModel,
     TimeframeText,
 )
+from paperbot_core.config.selection import RegimeName
 
 
 def _as_list(value: object) -> object:
@@ -54,6 +55,9 @@ class Param(StrictModel):
     min: Float = Field(description="smallest value allowed")
     max: Float = Field(description="largest value allowed")
     step: Float = Field(default=1.0, gt=0, description="step of a sweep over min..max")
+    regimes: dict[RegimeName, Float] = Field(
+        default_factory=dict, description="other values by regime of the market"
+    )
 
 
 class EntryRule(StrictModel):
@@ -202,3 +206,7 @@ class StrategyFile(StrictModel):
             elif not param.min <= param.default <= param.max:
                 message = f"`default` ({param.default:g}) is outside {param.min:g}..{param.max:g}"
                 yield Problem("PB2011", (*path, "default"), message)
+            for regime, value in param.regimes.items():
+                if not param.min <= value <= param.max:
+                    message = f"`{regime}` ({value:g}) is outside {param.min:g}..{param.max:g}"
+                    yield Problem("PB2011", (*path, "regimes", regime), message)

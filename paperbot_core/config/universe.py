@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from paperbot_core.config.base import (
     Amount,
@@ -18,15 +21,33 @@ from paperbot_core.config.base import (
     StrictModel,
     Symbol,
 )
-from paperbot_core.domain.market import HOUR_MS, Instrument
+from paperbot_core.config.selection import Discovery, Filters, Regime, RegimeName
+from paperbot_core.domain.market import DAY_MS, HOUR_MS, Instrument
 
 UNLISTED = "unlisted"
 
 Bps = Annotated[Amount, Field(le=10_000)]
 
 
-def _empty_if_null(value: object) -> object:
-    return {} if value is None else value
+
+def _none_if_empty(value: object) -> object:
+    return None if value == {} else value
+
+
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError("date", "must be a day such as 2021-05-19") from error
+    return value
+
+
+Day = Annotated[str, AfterValidator(_day)]
+
+
+def day_ms(day: str) -> int:
+    """Return 00:00 UTC of a day such as `2021-05-19` in ms."""
+    return (date.fromisoformat(day) - date(1970, 1, 1)).days * DAY_MS
 
 
 class Tier(StrictModel):
@@ -35,6 +56,12 @@ class Tier(StrictModel):
     symbols: list[Symbol] = Field(max_length=10_000, description="the symbols of the tier")
     max_hold_hours: Annotated[Int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="hours after which a position of this tier is closed"
+    )
+    always_eligible: Bool = Field(
+        default=False, description="its symbols are members whatever the filters say"
+    )
+    regimes: list[RegimeName] | None = Field(
+        default=None, min_length=1, description="regimes in which it may enter; null is all"
     )
 
 
@@ -53,38 +80,71 @@ class InstrumentFacts(StrictModel):
     fee_asset: str = Field(
         default="quote", pattern=r"^(quote|base)$", description="what a buy's fee is paid in"
     )
+    listed: Day | None = Field(
+        default=None, description="first day it could be traded, UTC; default: its first candle"
+    )
+    delisted: Day | None = Field(
+        default=None, description="day from which on it could not be traded any more, UTC"
+    )
 
 
 class UniverseFile(StrictModel):
     """What may be traded, in tiers."""
 
     tiers: dict[Name, Tier] = Field(min_length=1, description="tiers by name")
-    filters: Annotated[dict[str, Any], BeforeValidator(_empty_if_null)] = Field(
-        default_factory=dict, description="not built yet: must be empty"
+    filters: Annotated[Filters | None, BeforeValidator(_none_if_empty)] = Field(
+        default=None, description="what a member must satisfy"
     )
-    discovery: Annotated[dict[str, Any], BeforeValidator(_empty_if_null)] = Field(
-        default_factory=dict, description="not built yet: must be empty"
+    discovery: Annotated[Discovery | None, BeforeValidator(_none_if_empty)] = Field(
+        default=None, description="symbols that join by their volume"
+    )
+    regime: Annotated[Regime | None, BeforeValidator(_none_if_empty)] = Field(
+        default=None, description="how the state of the whole market is told"
     )
     instruments: dict[Symbol, InstrumentFacts] = Field(
         default_factory=dict, description="facts by symbol; a symbol without facts has no grid"
     )
 
     def problems(self) -> Problems:
-        """Find symbols in two tiers (PB3003), reserved tiers (PB3004), unbuilt keys (PB2012)."""
+        """Find symbols in two tiers, reserved and unknown tiers, dates and regimes amiss.
+
+        PB3003, PB3004, PB3010 a tier of `discovery` that is none, PB3011 regimes without a
+        `regime`, PB2011 `delisted` before `listed`.
+        """
+        yield from self._tier_problems()
+        for name in self.discovery.tiers if self.discovery else ():
+            if name not in self.tiers:
+                yield Problem(
+                    "PB3010", ("discovery", "tiers", name), f"the universe has no tier `{name}`",
+                    expected="one of " + ", ".join(f"`{known}`" for known in self.tiers),
+                )  # fmt: skip
+        for symbol, facts in self.instruments.items():
+            if facts.listed and facts.delisted and facts.delisted <= facts.listed:
+                path = ("instruments", symbol, "delisted")
+                yield Problem("PB2011", path, "`delisted` is not after `listed`")
+
+    def _tier_problems(self) -> Iterator[Problem]:
         seen: dict[str, str] = {}
         for name, tier in self.tiers.items():
             if name == UNLISTED:
                 message = f"`{UNLISTED}` is the tier of symbols that are in none"
                 yield Problem("PB3004", ("tiers", name), message, help="choose another name")
+            if tier.regimes is not None and self.regime is None:
+                yield Problem(
+                    "PB3011", ("tiers", name, "regimes"), "nothing tells which regime the market is"
+                    " in", help="add `regime: {symbol: BTC/USDT}` to the universe",
+                )  # fmt: skip
             for index, symbol in enumerate(tier.symbols):
                 if symbol in seen:
                     message = f"`{symbol}` is already in tier `{seen[symbol]}`"
                     yield Problem("PB3003", ("tiers", name, "symbols", index), message)
                 seen.setdefault(symbol, name)
-        for key in ("filters", "discovery"):
-            if getattr(self, key):
-                message = f"`{key}` has no effect yet, so it is refused"
-                yield Problem("PB2012", (key,), message, help="remove it, or leave it empty: {}")
+
+    @property
+    def is_static(self) -> bool:
+        """Whether membership never changes: no filter, no discovery, no listing dates."""
+        dated = any(facts.listed or facts.delisted for facts in self.instruments.values())
+        return self.filters is None and self.discovery is None and not dated
 
     def tier_of(self, symbol: str) -> str:
         """Return the tier of a symbol, `unlisted` for a symbol in none."""

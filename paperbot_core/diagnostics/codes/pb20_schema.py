@@ -85,13 +85,4 @@ CODES: list[Code] = [
         "length: {default: 5, min: 10, max: 60}",
         "length: {default: 10, min: 10, max: 60}",
     ),
-    Code(
-        "PB2012",
-        "a key whose effect is not built yet",
-        "`filters` and `discovery` of universe.yaml are reserved for choosing symbols by volume, "
-        "spread and age; they do nothing yet.",
-        "A filter that is written down but does not filter is worse than none.",
-        "filters: {min_volume_24h: 1000000}",
-        "Leave it out, and list the symbols in the tiers.",
-    ),
 ]

@@ -82,4 +82,20 @@ CODES: list[Code] = [
         "ETH/BTC traded with `wallet: {quote: USDT}`",
         "Set `wallet.quote` to the quote currency of what you trade, or leave the symbol out.",
     ),
+    Code(
+        "PB3010",
+        "discovery for a tier that does not exist",
+        "`discovery.tiers` of universe.yaml names a tier that `tiers` does not have.",
+        "A symbol that joins needs a tier with its hold time and its limit in the policy.",
+        "discovery: {tiers: {large: 100000000}}",
+        "Name a tier of `tiers`; one without symbols of its own is written `core: {symbols: []}`.",
+    ),
+    Code(
+        "PB3011",
+        "regimes without a market that tells them",
+        "A tier or a parameter depends on the regime, and universe.yaml has no `regime`.",
+        "The regime would never be known, and what depends on it would never trade.",
+        "event: {symbols: [DOGE/USDT], regimes: [trend]}",
+        "Add `regime: {symbol: BTC/USDT}` to universe.yaml.",
+    ),
 ]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from paperbot_core.diagnostics import Diagnostic, RetryableError, Span, user_error
-from paperbot_core.market.lake_contract import broken
+from paperbot_core.market.lake_contract import CANDLES, broken
 from paperbot_core.market.lake_files import candle_name, write_json
 from paperbot_core.market.lake_packed import META
 
@@ -71,17 +71,25 @@ class Lake:
         return gold.parent / META / f"{gold.stem}.json"
 
     def series(self) -> list[tuple[SeriesKey, dict[str, Any]]]:
-        """Return every series of the silver layer with its manifest, sorted.
+        """Return every series of candles of the silver layer with its manifest, sorted.
 
         Raises:
             DataError: PB6105, a manifest cannot be read.
         """
         found = []
-        for path in sorted(self.root.glob(f"silver/*/*/*/{MANIFEST}")):
-            manifest = read_manifest(path)
+        for manifest in self.manifests(CANDLES):
             key = SeriesKey(*(str(manifest[name]) for name in ("venue", "symbol", "timeframe")))
             found.append((key, manifest))
         return found
+
+    def manifests(self, dataset: str | None = None) -> list[dict[str, Any]]:
+        """Return the manifests of the silver layer, of one kind of data set or of all, by path.
+
+        Raises:
+            DataError: PB6105, a manifest cannot be read.
+        """
+        read = (read_manifest(path) for path in sorted(self.root.glob(f"silver/*/*/*/{MANIFEST}")))
+        return [found for found in read if dataset in (None, found.get("dataset"))]
 
     @contextmanager
     def writing(self, wait_s: float = 60.0) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from paperbot_core.market.checks_time import time_facts
 from paperbot_core.market.formats import recognise
 from paperbot_core.market.formats_words import Recognised
 from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, read_manifest
-from paperbot_core.market.lake_files import sha256_of, write_atomically, write_json
+from paperbot_core.market.lake_bronze import keep_raw
+from paperbot_core.market.lake_files import sha256_of
 from paperbot_core.market.lake_silver import Merge, merge
 from paperbot_core.market.timerange import iso_time
 
@@ -86,7 +86,9 @@ def import_file(lake: Lake, path: Path, request: ImportRequest) -> Imported:
     remarks = _judge(path, found, key, candles, log, request.repair)
     notes = (*found.notes, *notes, *remarks)
     with lake.writing():
-        _keep(lake, path, digest, found.layout, request)
+        keep_raw(
+            lake, path, digest, venue=request.venue, layout=found.layout, now_ms=request.now_ms
+        )
         outcome = None
         if not _is_source(lake, key, digest):
             source = {
@@ -181,37 +183,3 @@ def _is_source(lake: Lake, key: SeriesKey, digest: str) -> bool:
     if not path.exists():
         return False
     return any(source["sha256"] == digest for source in read_manifest(path)["sources"])
-
-
-def _keep(lake: Lake, path: Path, digest: str, layout: str, request: ImportRequest) -> None:
-    """Copy the bytes of a file into the bronze layer, under their own hash."""
-    folder = lake.bronze(request.venue) / digest
-    if (folder / MANIFEST).exists():
-        return
-    target = folder / path.name
-    write_atomically(target, lambda temp: _copy(path, temp, digest))
-    write_json(
-        folder / MANIFEST,
-        {
-            "sha256": digest,
-            "bytes": target.stat().st_size,
-            "name": path.name,
-            "venue": request.venue,
-            "layout": layout,
-            "imported_at": iso_time(request.now_ms),
-        },
-    )
-
-
-def _copy(path: Path, temp: Path, digest: str) -> None:
-    shutil.copyfile(path, temp)
-    if sha256_of(temp) != digest:
-        raise DataError(
-            Diagnostic(
-                "PB6114",
-                f"`{path.name}` changed while it was read",
-                Span(str(path)),
-                help="import it again when nothing writes to it",
-            )
-        )
-    temp.chmod(0o444)

@@ -74,8 +74,8 @@ def _gold_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
 
 def _bronze_waste(lake: Lake, *, unused: bool) -> Iterator[tuple[Path, str]]:
     sources = {
-        (key.venue, str(source["sha256"]))
-        for key, manifest in lake.series()
+        (str(manifest["venue"]), str(source["sha256"]))
+        for manifest in lake.manifests()
         for source in manifest["sources"]
     }
     for folder in lake.root.glob("bronze/*/*"):

@@ -207,7 +207,7 @@ class _Tape:
         self._names = names
         self._size = 0
         self._ts = np.empty(256, np.int64)
-        self._rows = np.empty((5 + len(names), 256))
+        self._rows = np.empty((6 + len(names), 256))
         self._bar: Bar | None = None
 
     def append(self, bar: Bar, features: Sequence[float]) -> None:
@@ -215,7 +215,7 @@ class _Tape:
             self._make_room()
         self._ts[self._size] = bar.ts
         self._rows[:, self._size] = (
-            bar.open, bar.high, bar.low, bar.close, bar.volume, *features,
+            bar.open, bar.high, bar.low, bar.close, bar.volume, bar.regime, *features,
         )  # fmt: skip
         self._size += 1
         self._bar = bar
@@ -232,8 +232,8 @@ class _Tape:
         assert self._bar is not None
         part = slice(max(0, self._size - HISTORY_BARS), self._size)
         columns = [row[part] for row in self._rows]
-        candles = Candles(self._bar.symbol, self._bar.tf_ms, self._ts[part], *columns[:5])
-        features = dict(zip(self._names, columns[5:], strict=True))
+        candles = Candles(self._bar.symbol, self._bar.tf_ms, self._ts[part], *columns[:6])
+        features = dict(zip(self._names, columns[6:], strict=True))
         return MarketView(candles, len(candles) - 1, features=features, strategy=strategy)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from paperbot_core.config.selection import REGIMES, RegimeName
 from paperbot_core.domain.market import Bar, Candles
 
 if TYPE_CHECKING:
@@ -62,6 +64,12 @@ class MarketView:
         """Length of a bar in milliseconds."""
         return self._candles.tf_ms
 
+    @property
+    def regime(self) -> RegimeName | None:
+        """State of the market as a whole: calm, trend, chop or crash; None while unknown."""
+        code = self.bar.regime
+        return None if math.isnan(code) else REGIMES[int(code) - 1]
+
     def __len__(self) -> int:
         """Number of closed bars there are."""
         return self._row + 1
@@ -84,6 +92,7 @@ class MarketView:
             part.low.copy(),
             part.close.copy(),
             part.volume.copy(),
+            None if part.regime is None else part.regime.copy(),
         )
 
     def feature(self, name: str, ago: int = 0) -> float:

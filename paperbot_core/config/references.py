@@ -43,6 +43,7 @@ def cross_check(
         for file, places in strategies:
             yield from _universe_entries(file, places, universe[0])
             yield from _size_tiers(file, places, universe[0])
+            yield from _regimes(file, places, universe[0])
 
 
 def _duplicates(strategies: Strategies) -> Iterator[Diagnostic]:
@@ -160,4 +161,19 @@ def _size_tiers(
             yield places.diagnostic(
                 "PB3008", f"`{key}` has no size for tier `{name}`",
                 places.key_span(("size", key)), expected="a size for every tier of `universe`",
+            )  # fmt: skip
+
+
+def _regimes(
+    file: StrategyFile, places: SourceMap, universe: UniverseFile
+) -> Iterator[Diagnostic]:
+    """Find parameters that depend on a regime nobody tells; `regime(...)` is found later."""
+    if universe.regime is not None:
+        return
+    for name, param in file.params.items():
+        if param.regimes:
+            yield places.diagnostic(
+                "PB3011", "nothing tells which regime the market is in",
+                places.key_span(("params", name, "regimes")),
+                help="add `regime: {symbol: BTC/USDT}` to the universe",
             )  # fmt: skip

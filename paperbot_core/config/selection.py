@@ -22,7 +22,7 @@ from paperbot_core.config.base import (
 
 RegimeName: TypeAlias = Literal["calm", "trend", "chop", "crash"]
 #: Every regime, by number from 1 on; 0 is unknown.
-REGIMES: tuple[str, ...] = get_args(RegimeName)
+REGIMES: tuple[RegimeName, ...] = get_args(RegimeName)
 
 Share = Annotated[Float, Field(ge=0, le=1)]
 
@@ -82,15 +82,15 @@ class RegimeRules(StrictModel):
     """When the market is in which regime: the first true one of these, else chop."""
 
     crash: Expression = Field(
-        default="close < 0.88 * highest(high, 18) and roc(close, 6) < 0",
-        description="a fall that is still going on",
+        default="count(close < 0.86 * highest(high, 12) and roc(close, 6) < 0, 12) > 0",
+        description="a steep fall, and the time right after it",
     )
     trend: Expression = Field(
-        default="abs(change(close, 42)) > 0.35 * sum(abs(change(close, 1)), 42)",
-        description="most of the way goes in one direction",
+        default="count(abs(change(close, 60)) > 0.25 * sum(abs(change(close, 1)), 60), 18) > 9",
+        description="the price gets somewhere, up or down, for the way it goes",
     )
     calm: Expression = Field(
-        default="realized_vol(42) < 0.75 * sma(realized_vol(42), 360)",
+        default="count(realized_vol(60) < 0.8 * sma(realized_vol(60), 180), 18) > 9",
         description="less movement than usual",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,12 +78,15 @@ class Instrument:
     shortable: bool = False
     fee_asset: str = "quote"
     sessions: bool = False
-    max_hold_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A closed candle over `[ts, ts + tf_ms)`; NaN volume means unknown."""
+    """A closed candle over `[ts, ts + tf_ms)`; NaN volume means unknown.
+
+    `regime` is the state of the market as a whole as it was known at the close of this bar:
+    1 calm, 2 trend, 3 chop, 4 crash, NaN where nothing tells.
+    """
 
     symbol: str
     ts: int
@@ -92,6 +96,7 @@ class Bar:
     low: float
     close: float
     volume: float
+    regime: float = math.nan
 
     @property
     def close_ts(self) -> int:
@@ -104,6 +109,7 @@ class Candles:
     """The bars of one symbol as arrays, oldest first, `ts` strictly ascending open times.
 
     `ts` is int64 of shape (n,), the others float64 of shape (n,); all C-contiguous.
+    `regime` is that of `Bar`, None where nothing tells it on any bar.
     """
 
     symbol: str
@@ -114,6 +120,7 @@ class Candles:
     low: Floats
     close: Floats
     volume: Floats
+    regime: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -124,6 +131,7 @@ class Candles:
         return Candles(
             self.symbol, self.tf_ms, self.ts[part], self.open[part], self.high[part],
             self.low[part], self.close[part], self.volume[part],
+            None if self.regime is None else self.regime[part],
         )
 
     def bar(self, row: int) -> Bar:
@@ -132,4 +140,5 @@ class Candles:
             self.symbol, int(self.ts[row]), self.tf_ms, float(self.open[row]),
             float(self.high[row]), float(self.low[row]), float(self.close[row]),
             float(self.volume[row]),
+            math.nan if self.regime is None else float(self.regime[row]),
         )

@@ -11,6 +11,7 @@ from paperbot_core.features.function import WINDOW_MAX, Arg, ArgKind, Function, 
 from paperbot_core.lang.arguments import bind, signature
 from paperbot_core.lang.graph import Kind, Node, constant_value
 from paperbot_core.lang.problem import Problem
+from paperbot_core.lang.regimes import REGIME, lower_regime, varies_by_regime
 from paperbot_core.lang.series import COLUMNS
 from paperbot_core.lang.syntax import Call, Expr, Name, Text
 from paperbot_core.lang.units import call_unit
@@ -25,6 +26,8 @@ def lower_call(low: Lowering, expr: Call, timeframe: int) -> Node | None:
     """Return the node of a call read on bars of `timeframe`; None after reporting a problem."""
     if expr.name == "at":
         return _at(low, expr, timeframe)
+    if expr.name == REGIME:
+        return lower_regime(low, expr, timeframe)
     function = low.scope.functions.get(expr.name)
     if function is None:
         _unknown_function(low, expr)
@@ -57,7 +60,7 @@ def _unknown_function(low: Lowering, expr: Call) -> None:
         "PB2121",
         f"unknown function `{expr.name}`",
         where,
-        help=did_you_mean(expr.name, [*low.scope.functions, "at"]),
+        help=did_you_mean(expr.name, [*low.scope.functions, "at", REGIME]),
     )
 
 
@@ -147,7 +150,8 @@ def _constant(
             f"{name} must not change from bar to bar",
             value,
             "a number or a parameter",
-            f"it is called as {signature(function)}",
+            varies_by_regime(value, low.scope.regimes)
+            or f"it is called as {signature(function)}",
         )
         return None
     number = constant_value(node)

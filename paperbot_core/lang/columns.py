@@ -211,4 +211,6 @@ def _longer(candles: Candles, timeframe: int) -> Candles:
     columns = resample(
         groups, candles.open, candles.high, candles.low, candles.close, candles.volume
     )
-    return Candles(candles.symbol, timeframe, groups.ts, *columns)
+    # As live: a longer bar knows what its last own bar knew.
+    regime = None if candles.regime is None else candles.regime[groups.stop - 1]
+    return Candles(candles.symbol, timeframe, groups.ts, *columns, regime)

@@ -63,6 +63,7 @@ class _Frame:
                 bar.low,
                 bar.close,
                 bar.volume,
+                bar.regime,
             )
         else:
             now = Bar(
@@ -74,6 +75,7 @@ class _Frame:
                 min(now.low, bar.low),
                 bar.close,
                 now.volume + bar.volume,
+                bar.regime,
             )
         if now.close_ts <= bar.close_ts:
             closed.append(now)

@@ -17,6 +17,7 @@ from paperbot_core.lang.calls import AT_SIGNATURE, lower_call
 from paperbot_core.lang.graph import Graph, Kind, Node
 from paperbot_core.lang.parse import parse
 from paperbot_core.lang.problem import Problem
+from paperbot_core.lang.regimes import REGIME, SIGNATURE, by_regime, varies_by_regime
 from paperbot_core.lang.scope import Expression, Path, Scope
 from paperbot_core.lang.series import SERIES
 from paperbot_core.lang.syntax import (
@@ -147,7 +148,7 @@ class Lowering:
                     "PB2106",
                     f"a text cannot stand here: {self.quote(expr)}",
                     expr,
-                    help='texts are timeframes only: `timeframe="4h"` or `at("4h", x)`',
+                    help='texts are timeframes and regimes only: `at("4h", x)`, `regime("crash")`',
                 )
         return node
 
@@ -208,11 +209,13 @@ class Lowering:
         name = expr.name
         if name in SERIES:
             return self.graph.series(name, SERIES[name].unit, timeframe)
+        if name in self.scope.regimes:
+            return by_regime(self, name, timeframe)
         if name in self.scope.params:
             return self.graph.constant(self.scope.params[name])
         if name in self.scope.features:
             return self._feature_value(expr, timeframe)
-        if name in self.scope.functions or name == "at":
+        if name in self.scope.functions or name in {"at", REGIME}:
             self.fail(
                 "PB2121",
                 f"`{name}` is a function and needs its arguments",
@@ -239,7 +242,9 @@ class Lowering:
 
     def _signature(self, name: str) -> str:
         function = self.scope.functions.get(name)
-        return signature(function) if function else AT_SIGNATURE
+        if function:
+            return signature(function)
+        return SIGNATURE if name == REGIME else AT_SIGNATURE
 
     def _binary(self, expr: Binary, timeframe: int) -> Node | None:
         left = self.number(expr.left, timeframe)
@@ -298,7 +303,8 @@ class Lowering:
                 f"{shown} changes from bar to bar",
                 expr.bars,
                 "a constant whole number of bars",
-                "`bars_since(condition)` counts bars",
+                varies_by_regime(expr.bars, self.scope.regimes)
+                or "`bars_since(condition)` counts bars",
             )
             return None
         count = bars.params[0]

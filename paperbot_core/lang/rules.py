@@ -20,7 +20,7 @@ _STOP_HELP = "give `protect.stop` a distance, such as `2 * atr(14)`"
 
 def findings(file: StrategyFile, functions: Mapping[str, Function]) -> Iterator[Finding]:
     """Yield everything that is wrong with the file as a whole."""
-    for check in (_parts, _size, _without_stop, _ladder, _limits, _exits):
+    for check in (_parts, _options, _size, _without_stop, _ladder, _limits, _exits):
         yield from check(file)
     yield from _names(file, functions)
 
@@ -35,7 +35,7 @@ def _names(file: StrategyFile, functions: Mapping[str, Function]) -> Iterator[Fi
         for name in names:
             if name in SERIES:
                 taken = "a series"
-            elif name in functions or name == "at":
+            elif name in functions or name in {"at", "regime"}:
                 taken = "a function"
             elif name in plugins:
                 taken = "a plugin"
@@ -71,6 +71,25 @@ def _parts(file: StrategyFile) -> Iterator[Finding]:
         if file.with_:
             yield _error(
                 ("with",), "PB2165", "`with` has options for nothing", "`uses: plugin.name`"
+            )
+
+
+def _options(file: StrategyFile) -> Iterator[Finding]:
+    """Options are read once, before the first bar: a parameter with `regimes` is no constant."""
+    inside: list[tuple[Path, object]] = [(("with",), file.with_)]
+    while inside:
+        path, value = inside.pop(0)
+        if isinstance(value, dict):
+            inside += [((*path, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            inside += [((*path, place), inner) for place, inner in enumerate(value)]
+        elif isinstance(value, str) and value in file.params and file.params[value].regimes:
+            yield _error(
+                path,
+                "PB2123",
+                f"`{value}` has `regimes`, and an option must not change from bar to bar",
+                "a number or a parameter without `regimes`",
+                "a plugin may take a number by regime: `{default: 1.5, crash: 3}`",
             )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from paperbot_core.config.selection import RegimeName
 from paperbot_core.features.function import Function
 from paperbot_core.lang.graph import Node
 from paperbot_core.lang.parse import parse
+from paperbot_core.lang.problem import Problem
 from paperbot_core.lang.series import SERIES
 from paperbot_core.lang.syntax import Expr, Name, children
 
@@ -27,12 +29,18 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names an expression may use; `timeframe` is the strategy's own, in ms."""
+    """The names an expression may use; `timeframe` is the strategy's own, in ms.
+
+    `regimes` are the values of parameters by regime where they differ from `params`. `no_regime`
+    is what to say where an expression asks for the regime and nothing tells it; None if it may.
+    """
 
     timeframe: int
     functions: Mapping[str, Function]
     params: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, str] = field(default_factory=dict)
+    regimes: Mapping[str, Mapping[RegimeName, float]] = field(default_factory=dict)
+    no_regime: Problem | None = None
 
     def names(self) -> list[str]:
         """Return every plain name that an expression may use."""

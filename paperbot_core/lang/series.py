@@ -107,5 +107,21 @@ _TIME = Series(
     "open time in ms; for functions only",
 )
 
-#: Every column by name: SERIES and what only functions may read.
-COLUMNS: dict[str, Series] = {**SERIES, _TIME.name: _TIME}
+
+
+def _regime(candles: Candles) -> Floats:
+    if candles.regime is None:
+        return np.full(len(candles), np.nan)
+    return candles.regime
+
+
+_REGIME = Series(
+    "regime",
+    RATIO,
+    lambda b: b.regime,
+    _regime,
+    "number of the market's regime, see `Bar`; for `regime(...)` and parameters only",
+)
+
+#: Every column by name: SERIES and what only functions, `regime(...)` and parameters may read.
+COLUMNS: dict[str, Series] = {**SERIES, _TIME.name: _TIME, _REGIME.name: _REGIME}

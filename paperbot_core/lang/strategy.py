@@ -18,6 +18,7 @@ from paperbot_core.lang.lower import Lowering
 from paperbot_core.lang.problem import Problem
 from paperbot_core.lang.ready import bars_needed
 from paperbot_core.lang.reasons import split_reason
+from paperbot_core.lang.regimes import varies_by_regime
 from paperbot_core.lang.rules import findings
 from paperbot_core.lang.scope import Expression, Path, Scope
 from paperbot_core.lang.signals import LiveSignals, SignalRow, Signals, batch_signals, share_live
@@ -36,6 +37,11 @@ __all__ = [
 
 PERCENT_MAX = 10_000.0
 
+NO_REGIME = Problem(
+    "PB3011", "nothing tells which regime the market is in", 0, 0,
+    help="add `regime: {symbol: BTC/USDT}` to the universe",
+)  # fmt: skip
+
 
 class PlaceMap(Protocol):
     """Where the values of a file stand."""
@@ -51,6 +57,7 @@ def compile_strategy(
     params: Mapping[str, float] | None = None,
     functions: Mapping[str, Function] = FUNCTIONS,
     graph: Graph | None = None,
+    has_regime: bool = True,
 ) -> CompiledStrategy:
     """Check and compile one strategy.
 
@@ -60,12 +67,14 @@ def compile_strategy(
         params: values instead of the defaults; each must lie in its `min..max`.
         functions: what expressions may call: the built-in ones, and plugins' as `plugin.name`.
         graph: share nodes with what is already in it; by default a graph of its own.
+        has_regime: whether anything tells the market's regime; `regime(...)` is PB3011 if not.
 
     Raises:
-        UserError: PB21xx, everything that is wrong, all at once.
+        UserError: PB21xx and PB3011, everything that is wrong, all at once.
     """
     shared = Graph() if graph is None else graph
-    return _Compiler(file, places, params or {}, functions, shared).run()
+    no_regime = None if has_regime else NO_REGIME
+    return _Compiler(file, places, params or {}, functions, shared, no_regime).run()
 
 
 class _Compiler:
@@ -78,13 +87,21 @@ class _Compiler:
         given: Mapping[str, float],
         functions: Mapping[str, Function],
         graph: Graph,
+        no_regime: Problem | None,
     ) -> None:
         self._file = file
         self._places = places
         self._found: list[Diagnostic] = []
         self._functions = functions
         self._params = self._resolve(given)
-        scope = Scope(timeframe_ms(file.timeframe), functions, self._params, file.features)
+        scope = Scope(
+            timeframe_ms(file.timeframe),
+            functions,
+            self._params,
+            file.features,
+            {name: param.regimes for name, param in file.params.items() if param.regimes},
+            no_regime,
+        )
         self._low = Lowering(scope, graph)
         self._expressions: dict[str, Expression] = {}
         self._reasons: dict[str, Reason] = {}
@@ -273,6 +290,7 @@ class _Compiler:
                     0,
                     len(value),
                     "a number, a parameter, or arithmetic with them",
+                    varies_by_regime(found.syntax, self._low.scope.regimes),
                 ),
                 path,
             )

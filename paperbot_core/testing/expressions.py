@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
+from paperbot_core.config.selection import REGIMES
 from paperbot_core.domain.market import HOUR_MS, Candles
 from paperbot_core.features.function import PRICE, RATIO, VOLUME, ArgKind, Function, Unit, UnitError
 from paperbot_core.features.table import FUNCTIONS
@@ -119,7 +120,9 @@ class _Maker:
                 return str(self.draw(st.integers(1, self.window_max)))
 
     def condition(self, depth: int, frames: tuple[str, ...]) -> str:
-        option = self.pick("compare", "compare", "chain", "join", "not", "call", "lag")
+        option = self.pick("compare", "compare", "chain", "join", "not", "call", "lag", "regime")
+        if option == "regime":
+            return f'regime("{self.pick(*REGIMES)}")'
         if depth <= 0 or option in {"compare", "chain"}:
             unit = self.draw(st.sampled_from(_UNITS))
             left = self.number(unit, depth - 1, frames)
@@ -170,7 +173,10 @@ def expressions(
 def candle_columns(
     draw: st.DrawFn, *, bars_max: int = 120, tf_ms: int = HOUR_MS, gaps: bool = True
 ) -> Candles:
-    """Draw candles of one symbol: trends and flat stretches, gaps, zero and unknown volumes."""
+    """Draw candles of one symbol: trends and flat stretches, gaps, zero and unknown volumes.
+
+    The regime is unknown on all bars, or changes at random and is unknown at first and at times.
+    """
     size = draw(st.integers(1, bars_max))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     moves = rng.normal(0, 0.02, size) * (rng.random(size) > draw(st.sampled_from((0.0, 0.3, 0.9))))
@@ -189,4 +195,8 @@ def candle_columns(
     ts = (start + np.cumsum(steps)) * tf_ms
     high = np.maximum(open_, close) * (1 + spread)
     low = np.minimum(open_, close) * (1 - spread)
-    return Candles("TEST/USDT", tf_ms, ts, open_, high, low, close, volume)
+    regime = rng.integers(1, len(REGIMES) + 1, size).astype(np.float64)
+    regime[: draw(st.integers(0, 10))] = np.nan
+    regime[rng.random(size) < 0.05] = np.nan
+    told = regime if draw(st.booleans()) else None
+    return Candles("TEST/USDT", tf_ms, ts, open_, high, low, close, volume, told)

@@ -49,10 +49,11 @@ CODES: list[Code] = [
     Code(
         "PB2106",
         "a text where a value belongs",
-        "The only texts in expressions are timeframes.",
+        "The only texts in expressions are timeframes and names of regimes.",
         "Nothing else in the language is made of letters.",
         'when: close > "open"',
-        'Remove the quotes; a timeframe goes into `timeframe="4h"` or `at("4h", x)`.',
+        'Remove the quotes; a timeframe goes into `timeframe="4h"` or `at("4h", x)`, a regime '
+        'into `regime("crash")`.',
     ),
     Code(
         "PB2110",
@@ -111,6 +112,14 @@ CODES: list[Code] = [
         "There is no mean of half a bar.",
         "when: close > sma(close, 0)",
         "Use a whole number in the range; check the values a sweep gives.",
+    ),
+    Code(
+        "PB2125",
+        "an unknown regime",
+        "The market is in one of four regimes: calm, trend, chop or crash.",
+        "A rule about a regime that does not exist would never hold.",
+        'when: regime("krash")',
+        'Write one of the four, in quotes: `regime("crash")`.',
     ),
     Code(
         "PB2130",

@@ -153,10 +153,12 @@ def _outcome(one: Imported) -> str:
 @pass_project_dir
 def list_(project: Path, lake_dir: Path | None, as_json: bool) -> None:
     """List the series of the lake: rows, span, sources, and whether their bars are up to date."""
+    from paperbot_core.market.lake_events import count_events
     from paperbot_core.market.lake_gold import is_current
     from paperbot_core.market.timerange import iso_time
 
     lake = open_lake(project, lake_dir)
+    events = count_events(lake)
     rows: list[dict[str, Any]] = []
     spans: list[str] = []
     for key, manifest in lake.series():
@@ -173,6 +175,7 @@ def list_(project: Path, lake_dir: Path | None, as_json: bool) -> None:
                 "first": first,
                 "last": last,
                 "sources": len(manifest["sources"]),
+                "events": events.get((key.venue, key.symbol)),
                 "digest": str(manifest["digest"]),
                 "bars": str(lake.gold(key)),
                 "current": is_current(lake, key, key.timeframe, str(manifest["digest"])),
@@ -184,10 +187,11 @@ def list_(project: Path, lake_dir: Path | None, as_json: bool) -> None:
     if not rows:
         click.echo(f"the lake `{lake.root}` holds nothing yet: paperbot data import PATH --venue V")
     for row, span in zip(rows, spans, strict=True):
+        told = "" if row["events"] is None else f"  {row['events']} splits and dividends"
         stale = "" if row["current"] else "  bars are not up to date"
         click.echo(
             f"{row['venue']:<12} {row['symbol']:<16} {row['timeframe']:<4} {row['rows']:>11,}  "
-            f"{span}  {row['sources']} sources{stale}"
+            f"{span}  {row['sources']} sources{told}{stale}"
         )
 
 
@@ -201,6 +205,9 @@ def list_(project: Path, lake_dir: Path | None, as_json: bool) -> None:
     show_default=True,
     help="Kind of the files.",
 )
+@click.option("--adjusted", is_flag=True, help="Prices and volume adjusted for splits.")
+@click.option("--dividends", is_flag=True, help="With --adjusted: prices for dividends too.")
+@click.option("--as-of", metavar="TIME", help="With --adjusted: as it was known then, not later.")
 @_venue
 @_symbol
 @_timeframe
@@ -210,18 +217,29 @@ def export(
     project: Path,
     folder: Path,
     kind: str,
+    adjusted: bool,
+    dividends: bool,
+    as_of: str | None,
     venue: str | None,
     symbol: str | None,
     timeframe: str | None,
     lake_dir: Path | None,
 ) -> None:
-    """Write series of the lake as candle files into the new folder OUT."""
-    from paperbot_core.market.lake_export import export as export_series
-    from paperbot_core.market.lake_export import select
+    """Write series of the lake as candle files into the new folder OUT.
 
+    Prices are those of their day. With --adjusted, past bars are told in shares of the last day,
+    by the splits that were imported (`data import-events`).
+    """
+    from paperbot_core.market.lake_export import Adjustment, select
+    from paperbot_core.market.lake_export import export as export_series
+    from paperbot_core.market.timerange import parse_time
+
+    if (dividends or as_of) and not adjusted:
+        raise click.UsageError("--dividends and --as-of go with --adjusted")
     lake = open_lake(project, lake_dir)
+    how = Adjustment(parse_time(as_of) if as_of else None, dividends) if adjusted else None
     series = select(lake, venue=venue, symbol=symbol, timeframe=timeframe)
-    for path in export_series(lake, series, folder, kind):
+    for path in export_series(lake, series, folder, kind, how):
         click.echo(str(path))
 
 

@@ -7,7 +7,7 @@ trading (`files.read_candles`) stops at the first fault, this does not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,17 @@ import numpy as np
 
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError
-from paperbot_core.domain.market import timeframe_text
+from paperbot_core.domain.market import DAY_MS, timeframe_text
 from paperbot_core.market.checks_moves import RUN_MIN, MoveFacts, move_facts
 from paperbot_core.market.checks_rows import CleanLog, bad_rows, clean
 from paperbot_core.market.checks_time import TimeFacts, time_facts
+from paperbot_core.market.events import forward_scaled
+from paperbot_core.market.events_files import events_beside
 from paperbot_core.market.raw import RawBars, read_raw
 from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
+    from paperbot_core.domain.corporate import CorporateEvents
     from paperbot_core.market.names import CandleFile
 
 #: Longer lists of places are cut in reports; the counts beside them are complete.
@@ -118,7 +121,8 @@ def has_sessions(symbol: str) -> bool:
 def check_file(file: CandleFile, gates: DataGates, *, sessions: bool | None = None) -> SeriesReport:
     """Read and check one candle file; a file that cannot be read is a report that says so.
 
-    `sessions` says whether the market closes (None: by the symbol).
+    `sessions` says whether the market closes (None: by the symbol). Splits and dividends beside the
+    file (`events_files`) are taken into account; if they cannot be read, that is a finding.
     """
     closes = has_sessions(file.symbol) if sessions is None else sessions
     series = Series(str(file.path), file.symbol, file.tf_ms, closes)
@@ -126,24 +130,42 @@ def check_file(file: CandleFile, gates: DataGates, *, sessions: bool | None = No
         raw = read_raw(file.path)
     except DataError as error:
         return unreadable_report(series, error)
-    return check_rows(series, raw, gates)
+    try:
+        events = events_beside(file.path, file.symbol)
+    except DataError as error:
+        report = check_rows(series, raw, gates)
+        return replace(report, findings=(*report.findings, *_unreadable("events", error)))
+    return check_rows(series, raw, gates, events)
 
 
 def unreadable_report(series: Series, error: DataError) -> SeriesReport:
     """Return the report of a series of which nothing could be read."""
-    findings = tuple(
-        Finding("unreadable", 1, Verdict.FAIL, f"{d.code}: {d.message}") for d in error.diagnostics
-    )
+    findings = tuple(_unreadable("unreadable", error))
     return SeriesReport(series, 0, 0, 0, None, None, None, findings)
 
 
-def check_rows(series: Series, raw: RawBars, gates: DataGates) -> SeriesReport:
-    """Check the rows of a series, in the order in which they were stored."""
+def _unreadable(key: str, error: DataError) -> Iterator[Finding]:
+    for found in error.diagnostics:
+        yield Finding(key, 1, Verdict.FAIL, f"{found.code}: {found.message}")
+
+
+def check_rows(
+    series: Series, raw: RawBars, gates: DataGates, events: CorporateEvents | None = None
+) -> SeriesReport:
+    """Check the rows of a series, in the order in which they were stored.
+
+    With `events`, prices are judged in units of one share: a split among them is no jump, and one
+    of them that no price follows is.
+    """
     bad = int(np.count_nonzero(bad_rows(raw))) + raw.lost
     zero = int(np.count_nonzero(raw.volume == 0))
     times = time_facts(raw.ts[raw.timed], series.tf_ms, sessions=series.sessions)
     candles, log = clean(raw, series.symbol, series.tf_ms)
-    moves = move_facts(candles)
+    judged = candles
+    # Bars longer than a day may mix prices of two shares: no factor makes them one.
+    if events is not None and series.tf_ms <= DAY_MS:
+        judged = forward_scaled(candles, events)
+    moves = move_facts(judged)
     rows = len(raw) + raw.lost
     report = SeriesReport(series, rows, bad, zero, times, moves, log, ())
     found = tuple(_findings(report, times, moves, log, gates))

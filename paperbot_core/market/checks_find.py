@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paperbot_core.diagnostics import Diagnostic, Severity, Span, UserError, user_error
+from paperbot_core.market.events_files import FOLDER, is_events_name
 from paperbot_core.market.files import find_candles
 from paperbot_core.market.names import SUFFIXES, CandleFile, parse_candle_name
 
@@ -57,6 +58,8 @@ def _in_folder(
         place = path.relative_to(folder)
         if path.is_dir() or any(part.startswith(".") for part in place.parts):
             continue
+        if path.parent.name == FOLDER and is_events_name(path):
+            continue  # read with the candles that they lie beside
         named = parse_candle_name(path) if path.suffix.lower() in SUFFIXES else None
         if named is None:
             skipped.append(str(place))

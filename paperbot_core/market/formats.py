@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span
+from paperbot_core.market.events_files import FOLDER, is_events_name
 from paperbot_core.market.files import BYTES_MAX, read_table
 from paperbot_core.market.formats_columns import layout_of_header, named_rows
 from paperbot_core.market.formats_lean import is_lean, lean_rows
@@ -162,7 +163,10 @@ def _unreadable(path: Path, reason: str) -> DataError:
 
 
 def importable(paths: Sequence[Path]) -> list[Path]:
-    """Return the files of `paths` with a suffix of IMPORT_SUFFIXES, folders in full depth."""
+    """Return the files of `paths` with a suffix of IMPORT_SUFFIXES, folders in full depth.
+
+    Events beside the candles of a folder are left out: they are no candles.
+    """
     found: dict[Path, None] = {}
     for path in paths:
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -170,6 +174,7 @@ def importable(paths: Sequence[Path]) -> list[Path]:
             hidden = path.is_dir() and any(
                 part.startswith(".") for part in file.relative_to(path).parts
             )
-            if file.suffix.lower() in IMPORT_SUFFIXES and not hidden and not file.is_dir():
+            events = path.is_dir() and file.parent.name == FOLDER and is_events_name(file)
+            if file.suffix.lower() in IMPORT_SUFFIXES and not (hidden or events or file.is_dir()):
                 found[file] = None
     return list(found)

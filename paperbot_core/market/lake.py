@@ -29,6 +29,9 @@ from paperbot_core.market.lake_packed import META
 
 MANIFEST = "manifest.json"
 _VENUE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_PART = r"[A-Za-z0-9$^=][A-Za-z0-9.$^=]{0,31}"
+#: What the name of a candle file can hold; a ticker has no `-`, for `BTC-USDT` is BTC/USDT there.
+_SYMBOL = re.compile(rf"{_PART}(/{_PART}(:{_PART})?)?")
 _POLL_S = 0.05
 
 
@@ -158,6 +161,23 @@ def check_venue(venue: str) -> str:
             expected="lower-case letters, digits, `-`, `_` and `.`, such as `binance`",
         )
     return venue
+
+
+def check_symbol(symbol: str, path: Path) -> str:
+    """Return `symbol`, of the file `path`, if the name of a candle file can hold it.
+
+    Raises:
+        UserError: PB6112.
+    """
+    if not _SYMBOL.fullmatch(symbol):
+        raise user_error(
+            "PB6112",
+            f"`{symbol[:60]}` is not a symbol",
+            file=str(path),
+            expected="BTC/USDT, BTC/USDT:USDT or a ticker such as AAPL",
+            help="say it with `--symbol`",
+        )
+    return symbol
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

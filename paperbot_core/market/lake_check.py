@@ -19,6 +19,7 @@ from paperbot_core.market.checks import (
     unreadable_report,
 )
 from paperbot_core.market.lake import Lake, SeriesKey
+from paperbot_core.market.lake_events import lake_events
 from paperbot_core.market.lake_gold import damaged_bars
 from paperbot_core.market.lake_silver import read_series
 from paperbot_core.market.raw import RawBars
@@ -37,12 +38,15 @@ def check_series(
 ) -> SeriesReport:
     """Read a series of the silver layer, every part against its hash, and check its bars.
 
+    Splits and dividends that the lake has of the market are taken into account.
+
     A damaged part makes a report that says so; damaged bars made of the series are a finding.
     """
     closes = has_sessions(key.symbol) if sessions is None else sessions
     series = Series(str(lake.silver(key)), key.symbol, timeframe_ms(key.timeframe), closes)
     try:
         candles = read_series(lake, key, manifest)
+        events = lake_events(lake, key.venue, key.symbol)
     except DataError as error:
         return unreadable_report(series, error)
     raw = RawBars(
@@ -55,7 +59,7 @@ def check_series(
         candles.volume,
         np.zeros(len(candles), dtype=np.bool_),
     )
-    report = check_rows(series, raw, gates)
+    report = check_rows(series, raw, gates, events)
     damaged = damaged_bars(lake, key)
     if not damaged:
         return report

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paperbot_core.diagnostics import user_error
+from paperbot_core.diagnostics import DataError, Diagnostic, Span, user_error
 from paperbot_core.domain.market import Candles
+from paperbot_core.market.checks import has_sessions
+from paperbot_core.market.events import adjusted, make_events
 from paperbot_core.market.lake import Lake, SeriesKey
+from paperbot_core.market.lake_events import lake_events
 from paperbot_core.market.lake_files import candle_name, candle_table, write_atomically
 from paperbot_core.market.lake_silver import read_series
+from paperbot_core.market.timerange import iso_time
 
 FORMATS = ("parquet", "csv", "freqtrade")
 
@@ -42,16 +47,33 @@ def select(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """How to export shares: back-adjusted for splits, as known at `as_of` (UTC ms; None: the end).
+
+    `dividends` adjusts prices for dividends too.
+    """
+
+    as_of: int | None = None
+    dividends: bool = False
+
+
 def export(
-    lake: Lake, series: Sequence[tuple[SeriesKey, dict[str, Any]]], folder: Path, kind: str
+    lake: Lake,
+    series: Sequence[tuple[SeriesKey, dict[str, Any]]],
+    folder: Path,
+    kind: str,
+    adjustment: Adjustment | None = None,
 ) -> list[Path]:
     """Write each series as one file into `folder`, which must be new or empty; return the files.
 
-    Series of several venues get a folder for each. `kind` is one of FORMATS.
+    Series of several venues get a folder for each. `kind` is one of FORMATS. Bars stay as they are
+    in the lake (None), or are adjusted for the splits and dividends that it has of their markets.
 
     Raises:
         UserError: PB6101, the folder holds something.
-        DataError: PB6105, a part is not what was written.
+        DataError: PB6105 a part is not what was written; PB6332, PB6335 bars that cannot be
+            adjusted, PB6336 a market without events, PB6337 no bar closed by `as_of`.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise user_error(
@@ -65,8 +87,38 @@ def export(
     for key, manifest in series:
         place = folder / key.venue if several else folder
         candles = read_series(lake, key, manifest)
+        if adjustment is not None:
+            candles = _adjusted(lake, key, candles, adjustment)
         written.append(_WRITERS[kind](place, key, candles))
     return written
+
+
+def _adjusted(lake: Lake, key: SeriesKey, candles: Candles, how: Adjustment) -> Candles:
+    events = lake_events(lake, key.venue, key.symbol)
+    if events is None:
+        if not has_sessions(key.symbol):
+            events = make_events(key.symbol, ())  # pairs of currencies are never split
+        else:
+            raise DataError(
+                Diagnostic(
+                    "PB6336",
+                    f"the lake has no splits and dividends of {key.venue} {key.symbol}",
+                    Span(str(lake.root)),
+                    help="`paperbot data import-events PATH --venue V` takes them in; a file "
+                    "without rows says that there were none",
+                )
+            )
+    found = adjusted(candles, events, how.as_of, dividends=how.dividends)
+    if how.as_of is not None and not len(found):
+        raise DataError(
+            Diagnostic(
+                "PB6337",
+                f"no {key.timeframe} bar of {key.symbol} had closed by {iso_time(how.as_of)}",
+                Span(str(lake.root)),
+                help="`paperbot data list` shows from when on there are bars",
+            )
+        )
+    return found
 
 
 def _parquet(folder: Path, key: SeriesKey, candles: Candles) -> Path:

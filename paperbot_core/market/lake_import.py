@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,11 @@ from paperbot_core.market.checks_rows import CleanLog, clean
 from paperbot_core.market.checks_time import time_facts
 from paperbot_core.market.formats import recognise
 from paperbot_core.market.formats_words import Recognised
-from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, check_symbol, read_manifest
 from paperbot_core.market.lake_bronze import keep_raw
 from paperbot_core.market.lake_files import sha256_of
 from paperbot_core.market.lake_silver import Merge, merge
 from paperbot_core.market.timerange import iso_time
-
-_PART = r"[A-Za-z0-9$^=][A-Za-z0-9.$^=]{0,31}"
-#: What the name of a candle file can hold; a ticker has no `-`, for `BTC-USDT` is BTC/USDT there.
-_SYMBOL = re.compile(rf"{_PART}(/{_PART}(:{_PART})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +117,7 @@ def _key(
             file=str(path),
             help=f"say it with `--{missing}`",
         )
-    if not _SYMBOL.fullmatch(symbol):
-        raise user_error(
-            "PB6112",
-            f"`{symbol[:60]}` is not a symbol",
-            file=str(path),
-            expected="BTC/USDT, BTC/USDT:USDT or a ticker such as AAPL",
-            help="say it with `--symbol`",
-        )
+    check_symbol(symbol, path)
     try:
         # 60m and 1h are one series.
         timeframe = timeframe_text(timeframe_ms(timeframe))

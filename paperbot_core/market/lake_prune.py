@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from paperbot_core.market.events_files import FOLDER, events_path
 from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake_events import EVENTS
 from paperbot_core.market.lake_files import TEMP_PREFIX
 from paperbot_core.market.lake_packed import META
 
@@ -67,7 +69,11 @@ def _gold_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
         if source in known:
             gold = path.parent.parent / f"{path.stem}.parquet"
             wanted |= {path, gold, path.with_suffix(".bars")}
-    for path in (*lake.root.glob("gold/*/*.parquet"), *lake.root.glob(f"gold/*/{META}/*")):
+    for events in lake.manifests(EVENTS):
+        folder = lake.root / "gold" / str(events["venue"])
+        wanted.add(events_path(folder, str(events["symbol"])))
+    layouts = ("*.parquet", f"{META}/*", f"{FOLDER}/*")
+    for path in (path for layout in layouts for path in lake.root.glob(f"gold/*/{layout}")):
         if path not in wanted and not path.name.startswith(TEMP_PREFIX):
             yield path, "its series is not in the lake"
 

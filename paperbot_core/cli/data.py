@@ -6,6 +6,7 @@ import click
 
 from paperbot_core.cli.data_check import check
 from paperbot_core.cli.data_download import download
+from paperbot_core.cli.data_events import events, import_events
 from paperbot_core.cli.data_lake import export, import_, list_, prune, sql
 
 
@@ -14,5 +15,16 @@ def data() -> None:
     """Check, repair and keep stored markets."""
 
 
-for _command in (check, download, import_, list_, export, prune, sql):
+_COMMANDS = (
+    check,
+    download,
+    import_,
+    import_events,
+    events,
+    list_,
+    export,
+    prune,
+    sql,
+)
+for _command in _COMMANDS:
     data.add_command(_command)

@@ -8,6 +8,7 @@ from paperbot_core.cli.data_check import check
 from paperbot_core.cli.data_download import download
 from paperbot_core.cli.data_events import events, import_events
 from paperbot_core.cli.data_lake import export, import_, list_, prune, sql
+from paperbot_core.cli.data_nightly import nightly
 
 
 @click.group()
@@ -25,6 +26,7 @@ _COMMANDS = (
     export,
     prune,
     sql,
+    nightly,
 )
 for _command in _COMMANDS:
     data.add_command(_command)

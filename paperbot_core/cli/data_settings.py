@@ -1,4 +1,4 @@
-"""The `data:` block of paperbot.yaml, for commands that need nothing else of a project."""
+"""The blocks of paperbot.yaml, for commands that need nothing else of a project."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paperbot_core.config.settings import DataSettings
+    from paperbot_core.config.settings import DataSettings, Settings
 
 
 def read_data_settings(project: Path) -> DataSettings:
-    """Return the block, or its defaults where there is no paperbot.yaml.
+    """Return the block `data`, or its defaults where there is no paperbot.yaml.
+
+    Raises:
+        UserError: PB1xxx, PB2xxx: paperbot.yaml cannot be read or is not valid.
+    """
+    return read_settings(project).data
+
+
+def read_settings(project: Path) -> Settings:
+    """Return all of paperbot.yaml, or the defaults where there is none.
 
     Raises:
         UserError: PB1xxx, PB2xxx: paperbot.yaml cannot be read or is not valid.
@@ -23,8 +32,8 @@ def read_data_settings(project: Path) -> DataSettings:
 
     path = project / SETTINGS_NAME
     if not path.exists():
-        return Settings().data
+        return Settings()
     settings, found = read_model(Settings, load_yaml(path, str(path)))
     if settings is None or found:
         raise UserError(found)
-    return settings.data
+    return settings

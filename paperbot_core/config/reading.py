@@ -36,6 +36,9 @@ _PATTERNS = {
     "^[A-Za-z0-9][A-Za-z0-9._-]": "a symbol such as BTC/USDT, BTC/USDT:USDT or AAPL",
     "^[A-Z0-9]": "a currency such as USDT",
     "^(quote|base)": "`quote` or `base`",
+    "^[a-z0-9][a-z0-9_.-]": "a venue such as binance: a-z, 0-9, `-`, `_` and `.`",
+    "^([01][0-9]|2[0-3]):": "a time of day, UTC, such as 02:15",
+    "^[0-9]{4}-": "a day such as 2024-01-31",
 }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from paperbot_core.config.base import (
     Amount,
@@ -15,8 +19,13 @@ from paperbot_core.config.base import (
     Int,
     Name,
     Percent,
+    Problem,
+    Problems,
     StrictModel,
+    Symbol,
+    TimeframeText,
 )
+from paperbot_core.domain.market import timeframe_ms
 from paperbot_core.domain.words import Mode
 
 
@@ -130,6 +139,90 @@ class DownloadSettings(StrictModel):
     )
 
 
+class AlertOn(StrEnum):
+    """Which nightly runs a person is told of."""
+
+    FAILURE = "failure"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def _dashes_are_underscores(value: object) -> object:
+    return value.replace("-", "_") if isinstance(value, str) else value
+
+
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "string_pattern_mismatch", "must be a day", {"pattern": "^[0-9]{4}-"}
+        ) from error
+    return value
+
+
+class NightlyJob(StrictModel):
+    """Series of one source that the nightly job keeps up to date."""
+
+    source: Annotated[Name, BeforeValidator(_dashes_are_underscores)] = Field(
+        description="name of a source of history, as in `paperbot plugins`"
+    )
+    symbols: list[Symbol] = Field(min_length=1, max_length=10_000, description="markets to fetch")
+    timeframe: TimeframeText = Field(description="length of a bar, such as 1h")
+    venue: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="where the markets are, for the lake"
+    )
+    since: Annotated[str, AfterValidator(_day)] | None = Field(
+        default=None, description="first day of a series that is new; null is the first there is"
+    )
+    bars: list[TimeframeText] = Field(
+        default_factory=list, max_length=100, description="longer bars to make as well"
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="options of the source, over those of `data.sources`"
+    )
+    max_age_hours: Annotated[Float, Field(gt=0, le=100_000)] | None = Field(
+        default=96.0, description="a series whose last bar closed longer ago fails; null is off"
+    )
+
+
+class NightlySettings(StrictModel):
+    """What `paperbot data nightly` does, and when a session starts it."""
+
+    at: str = Field(
+        default="02:15", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="time of day, UTC"
+    )
+    in_session: Bool = Field(
+        default=False, description="whether `paperbot run` starts the job at that time"
+    )
+    jobs: list[NightlyJob] = Field(
+        default_factory=list, max_length=1000, description="what to keep up to date"
+    )
+    keep_reports: Annotated[Int, Field(ge=1, le=36_500)] = Field(
+        default=30, description="days of which reports are kept"
+    )
+    alert_on: AlertOn = Field(
+        default=AlertOn.FAILURE, description="which runs alerts tell: failure, always or never"
+    )
+    timeout_min: Annotated[Float, Field(gt=0, le=100_000)] = Field(
+        default=240.0, description="minutes after which fetching one series is given up"
+    )
+
+    def problems(self) -> Problems:
+        """Yield each series that two jobs would write; paths start at this block."""
+        seen: dict[tuple[str, str, int], int] = {}
+        for index, job in enumerate(self.jobs):
+            for place, symbol in enumerate(job.symbols):
+                first = seen.setdefault((job.venue, symbol, timeframe_ms(job.timeframe)), index)
+                if first != index or symbol in job.symbols[:place]:
+                    yield Problem(
+                        "PB6402",
+                        ("jobs", index, "symbols", place),
+                        f"{job.venue} {symbol} {job.timeframe} is in the nightly job already",
+                        help="one source for a series: name it once",
+                    )
+
+
 class DataSettings(StrictModel):
     """Where stored markets are and how good they must be."""
 
@@ -141,6 +234,7 @@ class DataSettings(StrictModel):
     sources: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options of sources of history by name"
     )
+    nightly: NightlySettings = Field(default_factory=NightlySettings)
 
 
 class PluginChoice(StrictModel):
@@ -178,3 +272,8 @@ class Settings(StrictModel):
         max_length=100,
         description="risk checks of plugins that look at every entry: name and options",
     )
+
+    def problems(self) -> Problems:
+        """Yield contradictions between values."""
+        for found in self.data.nightly.problems():
+            yield replace(found, path=("data", "nightly", *found.path))

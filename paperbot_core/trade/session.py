@@ -24,9 +24,11 @@ from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade import notices
 from paperbot_core.trade.account import Account, AccountPlan
+from paperbot_core.trade.conditions import make_watch
 from paperbot_core.trade.feed import BarFeed, Batch
 from paperbot_core.trade.layout import bars_needed, feed_timeframe
 from paperbot_core.trade.outcome import Mark, Outcome
+from paperbot_core.trade.scheduler import beside, nightly_job
 from paperbot_core.trade.symbols import find_symbols
 
 #: Bars of history fetched from a live market, at least; a stored one gives all it has.
@@ -41,7 +43,8 @@ _REQUEST_S = 0.25
 class SessionSetup:
     """Everything a session is made of; `market` names the market whose account it is.
 
-    `host` are facts about the process, kept in the journal but not part of its content.
+    `record` is the file in which the universe was recorded so far. `host` are facts about the
+    process, kept in the journal but not part of its content.
     """
 
     project: Project
@@ -59,6 +62,7 @@ class SessionSetup:
     cooldowns: Mapping[str, float] = field(default_factory=dict)
     observers: Sequence[SafeObserver] = ()
     admit_unlisted: bool = False
+    record: Path | None = None
     host: tuple[tuple[str, str], ...] = ()
 
 
@@ -126,7 +130,9 @@ class Session:
             try:
                 account, feed = await self.start(journal)
                 try:
-                    reason = await self._loop(account, feed, stop, bars)
+                    nightly = nightly_job(setup.project, setup.journal.parent)
+                    async with beside(nightly, journal, self.watcher.on_warning):
+                        reason = await self._loop(account, feed, stop, bars)
                 except PaperbotError as error:
                     self._failed(account, error)
                     raise
@@ -167,7 +173,9 @@ class Session:
                 of a fresh account; they are in `spared` then.
         """
         setup = self.setup
-        feed_ms = feed_timeframe(setup.strategies)
+        watch = make_watch(setup.project, setup.record)
+        detector = watch.detector
+        feed_ms = feed_timeframe(setup.strategies, detector and detector.tf_ms)
         traded = await find_symbols(
             setup.project, setup.strategies, setup.exchange, feed_ms,
             admit_unlisted=setup.admit_unlisted,
@@ -177,11 +185,11 @@ class Session:
         account = Account(
             AccountPlan(
                 setup.project, traded.strategies, traded.symbols, setup.mode, setup.market,
-                feed_ms, setup.source, setup.checks,
+                feed_ms, setup.source, watch, setup.checks,
             ),
             journal,
         )  # fmt: skip
-        symbols = account.layout.traded
+        symbols = account.watched
         live = await self._is_live(symbols[0], feed_ms)
         feed = BarFeed(setup.exchange, symbols, feed_ms, live=live)
         stored, fresh = await self._past(account, feed)
@@ -215,9 +223,11 @@ class Session:
         """Return the bars of the past that the journal holds, and those it does not."""
         stored: list[Bar] = []
         fresh: list[Bar] = []
-        count = max(HISTORY_BARS, 4 * bars_needed(account.plan.strategies, feed.feed_ms))
+        detector = account.plan.watch.detector
+        slow = 0 if detector is None else detector.warmup * detector.tf_ms // feed.feed_ms
+        count = max(HISTORY_BARS, 4 * bars_needed(account.plan.strategies, feed.feed_ms), 2 * slow)
         since = _wall_ms() - count * feed.feed_ms if feed.live else 0
-        for symbol in account.layout.traded:
+        for symbol in account.watched:
             mine = account.stored_bars(symbol)
             if mine:
                 feed.guard.last[symbol] = mine[-1].ts

@@ -75,10 +75,11 @@ class TickGuard:
         ratio = self._ratio(bar.volume)
         return RefusedBar(bar.symbol, bar.ts, bar.tf_ms, move, ratio, self._close)
 
-    def _resume(self, close: float, volumes: Floats, traded: bool) -> None:
-        """Go to the state after a believed bar: its close, the volumes of the last ones."""
-        self._close, self._level, self._traded = close, None, traded
-        self._volumes = deque(volumes.tolist(), maxlen=VOLUME_BARS)
+    def _believe_all(self, closes: Floats, volumes: Floats) -> None:
+        """Go to the state after bars that are all believed and none of them a suspect."""
+        self._close, self._level = float(closes[-1]), None
+        self._volumes.extend(volumes[-VOLUME_BARS:].tolist())
+        self._traded = self._traded or bool((volumes > 0).any())
 
     def _is_real(self, bar: Bar) -> bool:
         return self._confirms(bar.volume) or self._holds(bar)
@@ -101,11 +102,17 @@ class TickGuard:
 
     def _holds(self, bar: Bar) -> bool:
         """Count `bar` for the refused level, or start a new one at its close."""
-        if self._level is None or _reach_pct(bar, self._level) > self._max_move_pct:
+        level = self._level
+        # Closes only: in a wild market a wick beyond the limit must not lock it out for hours.
+        if level is None or abs(bar.close - level) / level * 100.0 > self._max_move_pct:
             self._level, self._held = bar.close, 0
             return False
         self._held += 1
-        return self._held == HOLD_BARS
+        if self._held < HOLD_BARS:
+            return False
+        # After a split or a new denomination, volumes count in other units than before.
+        self._volumes.clear()
+        return True
 
 
 def _reach_pct(bar: Bar, close: float) -> float:
@@ -121,23 +128,15 @@ def screen(candles: Candles, limits: DataLimits) -> tuple[Candles, list[RefusedB
     `candles` itself is returned if nothing is refused. Suspects are searched in one pass over the
     arrays; only from a suspect to the next believed bar does the guard go bar by bar.
     """
-    suspects = _suspect_rows(candles, float(limits.max_move_pct))
-    kept = np.ones(len(candles), dtype=np.bool_)
-    traded = candles.volume > 0
-    first_traded = int(np.argmax(traded)) if traded.any() else len(candles)
     guard = TickGuard(limits)
     refused: list[RefusedBar] = []
-    row = 0  # rows before this one are judged
-    for suspect in suspects.tolist():
+    kept = np.ones(len(candles), dtype=np.bool_)
+    row = 0  # the rows before are judged, and the last of them is believed
+    for suspect in _suspect_rows(candles, float(limits.max_move_pct)).tolist():
         if suspect < row:
             continue
-        # A bar without volume is refused only after one with volume was believed, so the first with
-        # volume always was: it need not be looked up among the kept.
-        guard._resume(
-            float(candles.close[suspect - 1]),
-            candles.volume[_kept_before(kept, suspect)],
-            first_traded < suspect,
-        )
+        if suspect > row:
+            guard._believe_all(candles.close[row:suspect], candles.volume[row:suspect])
         row = suspect
         while row < len(candles) and (found := guard.admit(candles.bar(row))) is not None:
             refused.append(found)
@@ -155,20 +154,10 @@ def _suspect_rows(candles: Candles, max_move_pct: float) -> Ints:
     for prices in (candles.open[1:], candles.close[1:]):
         top, bottom = np.maximum(top, prices), np.minimum(bottom, prices)
     close = candles.close[:-1]
-    # The same operations in the same order as `_reach_pct`.
-    reach = np.maximum(top - close, close - bottom) / close * 100.0
+    # The same operations in the same order as `_reach_pct`; a reach beyond all floats is infinite.
+    with np.errstate(over="ignore"):
+        reach = np.maximum(top - close, close - bottom) / close * 100.0
     return np.flatnonzero(reach > max_move_pct) + 1
-
-
-def _kept_before(kept: Mask, row: int) -> Ints:
-    """Return the last VOLUME_BARS kept rows before `row`, ascending."""
-    width = VOLUME_BARS
-    while True:
-        start = max(0, row - width)
-        found = np.flatnonzero(kept[start:row]) + start
-        if len(found) >= VOLUME_BARS or start == 0:
-            return found[-VOLUME_BARS:]
-        width *= 2
 
 
 def _take(candles: Candles, rows: Mask) -> Candles:

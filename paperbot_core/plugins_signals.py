@@ -150,8 +150,18 @@ class SignalSource:
         """Return the text of a rule at a row of `columns`, for which `batch` was called."""
         if compiled.file.uses is None:
             return compiled.reasons[rule].text(lambda node: columns.value(node, row))
-        said = self._said[compiled.file.name, columns.candles.symbol]
-        return _reason(said.get(row, ()), rule)
+        said = self.said(compiled, columns, rule, row)
+        return "" if said is None else said.reason
+
+    def said(
+        self, compiled: CompiledStrategy, columns: Columns, rule: str, row: int
+    ) -> Signal | None:
+        """Return what the plugin said as a rule such as `entry.long.0`, None if nothing.
+
+        For a strategy that `uses` a plugin and for which `batch` was called.
+        """
+        signals = self._said[compiled.file.name, columns.candles.symbol].get(row, ())
+        return _said(signals, rule)
 
     def _build(self, compiled: CompiledStrategy) -> SafeStrategy:
         name = compiled.file.uses
@@ -197,7 +207,8 @@ class PluginSignals:
 
     def reason(self, rule: str) -> str:
         """Return the plugin's text for a rule such as `entry.long.0`; empty if it gave none."""
-        return _reason(self.signals, rule)
+        said = _said(self.signals, rule)
+        return "" if said is None else said.reason
 
 
 class _Tape:
@@ -259,9 +270,8 @@ def _wish(signals: Sequence[Signal]) -> _Wish:
     return _Wish(bits, first.strength, stop)
 
 
-def _reason(signals: Sequence[Signal], rule: str) -> str:
-    texts = (s.reason for s in signals if _RULES[s.action, s.side][1] == rule)
-    return next(texts, "")
+def _said(signals: Sequence[Signal], rule: str) -> Signal | None:
+    return next((s for s in signals if _RULES[s.action, s.side][1] == rule), None)
 
 
 def _ask(

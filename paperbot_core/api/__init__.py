@@ -28,6 +28,7 @@ from paperbot_core.api.protocols import (
     ArgKind,
     BatchFeature,
     DataSource,
+    EventSource,
     Exchange,
     Execution,
     Feature,
@@ -43,7 +44,9 @@ from paperbot_core.api.protocols import (
 from paperbot_core.api.sync_exchange import SyncExchange, SyncExecution
 from paperbot_core.api.view import MarketView
 from paperbot_core.config.base import StrictModel
+from paperbot_core.config.selection import RegimeName
 from paperbot_core.diagnostics import DataError, Diagnostic, PluginError, RetryableError, UserError
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import (
     Bar,
     Candles,
@@ -64,11 +67,13 @@ __all__ = [
     "Candles",
     "Capabilities",
     "Component",
+    "CorporateEvents",
     "DataError",
     "DataSource",
     "Diagnostic",
     "EntryFact",
     "EventFact",
+    "EventSource",
     "Exchange",
     "Execution",
     "ExitReason",
@@ -92,6 +97,7 @@ __all__ = [
     "PolicyView",
     "PositionFact",
     "RecurrenceFeature",
+    "RegimeName",
     "RetryableError",
     "RiskCheck",
     "Rule",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from paperbot_core.api.facts import Action, Signal
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.explain import Explained, explain
 from paperbot_core.lang.graph import Kind
@@ -22,16 +23,17 @@ _LEVELS = ("strength.", "limit.", "per", "stop", "trail")
 
 def condition_rows(
     compiled: CompiledStrategy, trees: Mapping[str, Explained], bits: int,
-    reason_of: Callable[[str], str],
+    reason_of: Callable[[str], str], said_of: Callable[[str], Signal | None] | None = None,
 ) -> list[Row]:  # fmt: skip
     """Return every entry and exit rule: its truth, whether it counted, its tree, its reason.
 
     `signal` says whether the kernel saw the rule as true: during warm-up it never does.
-    `reason_of` gives the text of a rule by name.
+    `reason_of` gives the text of a rule by name; `said_of` what the plugin of the strategy said
+    as a rule, whose strength and numbers then stand below it.
     """
     rows = []
     if compiled.file.uses is not None:
-        return _plugin_rows(compiled, bits, reason_of)
+        return _plugin_rows(compiled, bits, reason_of, said_of or _nothing)
     for kind, side, first in GROUPS:
         for number, rule in enumerate(compiled.rules(kind, side)):
             name = f"{kind}.{side}.{number}"
@@ -54,19 +56,37 @@ def condition_rows(
 
 
 def _plugin_rows(
-    compiled: CompiledStrategy, bits: int, reason_of: Callable[[str], str]
-) -> list[Row]:
+    compiled: CompiledStrategy, bits: int, reason_of: Callable[[str], str],
+    said_of: Callable[[str], Signal | None],
+) -> list[Row]:  # fmt: skip
     """Return what the plugin of a strategy said, as if its answers were rules."""
     rows = []
     for kind, side, first in GROUPS:
         name, true = f"{kind}.{side}.0", bool(bits >> first & 1)
         truth = "true" if true else "false"
-        tree = Explained(f"plugin {compiled.file.uses}", "condition", None, truth, "", "")
+        parts = _numbers(said_of(name)) if true else ()
+        tree = Explained(f"plugin {compiled.file.uses}", "condition", None, truth, "", "", parts)
         rows.append({
             "rule": name, "text": tree.text, "truth": truth, "signal": true, "gates": {},
             "reason": reason_of(name) if true else "", "tree": plain(tree),
         })  # fmt: skip
     return rows
+
+
+def _nothing(_rule: str) -> None:
+    return None
+
+
+def _numbers(said: Signal | None) -> tuple[Explained, ...]:
+    """Return the strength of a plugin's signal and the numbers behind its reason, as parts."""
+    if said is None:
+        return ()
+    strength = {"strength": said.strength} if said.action is Action.ENTER else {}
+    return tuple(
+        Explained(name, "number", value if math.isfinite(value) else None,
+                  "" if math.isfinite(value) else "unknown", "", "")
+        for name, value in {**strength, **said.params}.items()
+    )  # fmt: skip
 
 
 def plugin_inputs(compiled: CompiledStrategy, columns: Columns, row: int) -> list[Row]:

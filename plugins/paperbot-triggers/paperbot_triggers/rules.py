@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from pydantic import Field
 
 from paperbot_core.api import Candles, MarketView, Side, StrictModel, TriggerFact
+from paperbot_triggers.thresholds import ByRegime, everywhere
 
 DAY_MS = 86_400_000
+
+Ratio = Annotated[float, Field(gt=1, le=1_000)]
+Days = Annotated[float, Field(gt=0, le=1_000)]
+Rise = Annotated[float, Field(gt=0, le=1_000)]
+Fall = Annotated[float, Field(gt=0, lt=100)]
+Share = Annotated[float, Field(ge=0.5, le=1)]
 
 
 def _strength(value: float, threshold: float, full: float) -> float:
@@ -26,10 +34,17 @@ def _before(view: MarketView, n: int) -> Candles | None:
     return bars.slice(0, n) if len(bars) == n + 1 else None
 
 
+def _regime(view: MarketView, *options: ByRegime[float]) -> str:
+    """Return what to add to a reason where the regime chose a threshold."""
+    return f" ({view.regime})" if any(option.varies for option in options) else ""
+
+
 class VolumeSpikeOptions(StrictModel):
     """When volume counts as a spike."""
 
-    ratio: float = Field(default=1.5, gt=1, le=1_000, description="volume over its average")
+    ratio: ByRegime[Ratio] = Field(
+        default=everywhere(1.5), description="volume over its average, may vary by regime"
+    )
     window: int = Field(default=24, ge=2, le=10_000, description="bars of the average")
     rising: bool = Field(default=True, description="only when the bar closed above its open")
 
@@ -43,26 +58,30 @@ class VolumeSpike:
     def fires(self, view: MarketView) -> TriggerFact | None:
         """Return the fact; full strength at twice the ratio."""
         options, bar = self._options, view.bar
+        ratio = options.ratio.value(view.regime)
         before = _before(view, options.window)
-        if before is None or (options.rising and bar.close <= bar.open):
+        if ratio is None or before is None or (options.rising and bar.close <= bar.open):
             return None
         mean = float(before.volume.mean())
         # NaN, an unknown volume, compares false: nothing fires on what is not known.
-        if not (mean > 0 and bar.volume > options.ratio * mean):
+        if not (mean > 0 and bar.volume > ratio * mean):
             return None
         times = bar.volume / mean
         return TriggerFact(
             Side.LONG,
-            _strength(times, options.ratio, 2 * options.ratio),
-            f"volume {times:.2f} times its mean of {options.window} bars",
-            {"ratio": times, "threshold": options.ratio, "volume": bar.volume, "mean": mean},
+            _strength(times, ratio, 2 * ratio),
+            f"volume {times:.2f} times its mean of {options.window} bars, above {ratio:g}"
+            + _regime(view, options.ratio),
+            {"ratio": times, "threshold": ratio, "volume": bar.volume, "mean": mean},
         )
 
 
 class BreakoutOptions(StrictModel):
     """What is broken out of."""
 
-    days: float = Field(default=7.0, gt=0, le=1_000, description="length of the range")
+    days: ByRegime[Days] = Field(
+        default=everywhere(7.0), description="length of the range, may vary by regime"
+    )
     full_pct: float = Field(
         default=2.0, gt=0, le=1_000, description="percent beyond the level that is full strength"
     )
@@ -77,24 +96,31 @@ class Breakout:
 
     def fires(self, view: MarketView) -> TriggerFact | None:
         """Return the fact, or None inside the range."""
-        options = self._options
-        before = _before(view, max(1, math.ceil(options.days * DAY_MS / view.tf_ms)))
-        if before is None:
+        days = self._options.days.value(view.regime)
+        before = None if days is None else self._range(view, days)
+        if days is None or before is None:
             return None
         close, top, bottom = view.bar.close, float(before.high.max()), float(before.low.min())
         if close > top:
-            return self._fact(Side.LONG, close, top, "high")
-        if options.shorts and close < bottom:
-            return self._fact(Side.SHORT, close, bottom, "low")
+            return self._fact(view, Side.LONG, days, top)
+        if self._options.shorts and close < bottom:
+            return self._fact(view, Side.SHORT, days, bottom)
         return None
 
-    def _fact(self, side: Side, close: float, level: float, word: str) -> TriggerFact:
+    @staticmethod
+    def _range(view: MarketView, days: float) -> Candles | None:
+        return _before(view, max(1, math.ceil(days * DAY_MS / view.tf_ms)))
+
+    def _fact(self, view: MarketView, side: Side, days: float, level: float) -> TriggerFact:
+        options, close = self._options, view.bar.close
         beyond = abs(_percent(close, level))
+        word = "high" if side is Side.LONG else "low"
         return TriggerFact(
             side,
-            _strength(beyond, 0.0, self._options.full_pct),
-            f"close {close:g} beyond the {self._options.days:g}-day {word} {level:g}",
-            {"close": close, "level": level, "beyond_pct": beyond},
+            _strength(beyond, 0.0, options.full_pct),
+            f"close {close:g} beyond the {days:g}-day {word} {level:g}"
+            + _regime(view, options.days),
+            {"close": close, "level": level, "beyond_pct": beyond, "days": days},
         )
 
 
@@ -102,8 +128,12 @@ class ReversalOptions(StrictModel):
     """What counts as a fall, and as a bounce from it."""
 
     window: int = Field(default=48, ge=3, le=10_000, description="bars looked at")
-    fall_pct: float = Field(default=4.0, gt=0, lt=100, description="from a high to the low")
-    bounce_pct: float = Field(default=1.5, gt=0, le=1_000, description="from the low to the close")
+    fall_pct: ByRegime[Fall] = Field(
+        default=everywhere(4.0), description="from a high to the low, may vary by regime"
+    )
+    bounce_pct: ByRegime[Rise] = Field(
+        default=everywhere(1.5), description="from the low to the close, may vary by regime"
+    )
 
 
 class Reversal:
@@ -115,31 +145,41 @@ class Reversal:
     def fires(self, view: MarketView) -> TriggerFact | None:
         """Return the fact on the bar that completes the bounce."""
         options = self._options
+        least_fall = options.fall_pct.value(view.regime)
+        least_bounce = options.bounce_pct.value(view.regime)
         before = _before(view, options.window)
-        if before is None:
+        if before is None or least_fall is None or least_bounce is None:
             return None
         at = int(before.low.argmin())
         low = float(before.low[at])
         fall = -_percent(low, float(before.high[: at + 1].max()))
-        level = low * (1.0 + options.bounce_pct / 100.0)
+        level = low * (1.0 + least_bounce / 100.0)
         last = float(before.close[-1])
-        if fall < options.fall_pct or not last < level <= view.bar.close:
+        if fall < least_fall or not last < level <= view.bar.close:
             return None
         bounce = _percent(view.bar.close, low)
         return TriggerFact(
             Side.LONG,
-            _strength(bounce, options.bounce_pct, 2 * options.bounce_pct),
-            f"up {bounce:.2f} % from the low {low:g} after a fall of {fall:.2f} %",
-            {"low": low, "fall_pct": fall, "bounce_pct": bounce},
-        )
+            _strength(bounce, least_bounce, 2 * least_bounce),
+            f"up {bounce:.2f} % from the low {low:g} after a fall of {fall:.2f} %"
+            + _regime(view, options.fall_pct, options.bounce_pct),
+            {
+                "low": low, "fall_pct": fall, "fall_threshold_pct": least_fall,
+                "bounce_pct": bounce, "bounce_threshold_pct": least_bounce,
+            },
+        )  # fmt: skip
 
 
 class MomentumOptions(StrictModel):
     """What counts as a sustained trend."""
 
     window: int = Field(default=12, ge=2, le=10_000, description="bars looked at")
-    move_pct: float = Field(default=3.0, gt=0, le=1_000, description="over the whole window")
-    share: float = Field(default=0.6, ge=0.5, le=1, description="of bars that go the same way")
+    move_pct: ByRegime[Rise] = Field(
+        default=everywhere(3.0), description="over the whole window, may vary by regime"
+    )
+    share: ByRegime[Share] = Field(
+        default=everywhere(0.6), description="of bars that go the same way, may vary by regime"
+    )
     shorts: bool = Field(default=False, description="also downwards")
 
 
@@ -152,20 +192,26 @@ class Momentum:
     def fires(self, view: MarketView) -> TriggerFact | None:
         """Return the fact while the trend lasts."""
         options = self._options
+        least_move = options.move_pct.value(view.regime)
+        least_share = options.share.value(view.regime)
         bars = view.bars(options.window + 1)
-        if len(bars) <= options.window:
+        if len(bars) <= options.window or least_move is None or least_share is None:
             return None
         move = _percent(float(bars.close[-1]), float(bars.close[0]))
         side = Side.LONG if move > 0 else Side.SHORT
         steps = bars.close[1:] - bars.close[:-1]
         share = float((steps * int(side) > 0).mean())
-        if abs(move) < options.move_pct or share < options.share:
+        if abs(move) < least_move or share < least_share:
             return None
         if side is Side.SHORT and not options.shorts:
             return None
         return TriggerFact(
             side,
-            _strength(abs(move), options.move_pct, 3 * options.move_pct),
-            f"{move:+.2f} % in {options.window} bars, {100 * share:.0f} % of them that way",
-            {"move_pct": move, "share": share},
-        )
+            _strength(abs(move), least_move, 3 * least_move),
+            f"{move:+.2f} % in {options.window} bars, {100 * share:.0f} % of them that way"
+            + _regime(view, options.move_pct, options.share),
+            {
+                "move_pct": move, "move_threshold_pct": least_move,
+                "share": share, "share_threshold": least_share,
+            },
+        )  # fmt: skip

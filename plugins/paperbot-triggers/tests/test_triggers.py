@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import paperbot_triggers
 import pytest
 
@@ -127,3 +129,61 @@ def test_a_trigger_enters_when_used_by_a_strategy_file(name: str) -> None:
     answers = [strategy.ask(a_view(candles, row)) for row in range(0, 600)]
     assert all(answer.problem is None for answer in answers)
     assert any(answer.signals for answer in answers)
+
+
+def in_regime(candles: Candles, code: float) -> Candles:
+    return replace(candles, regime=np.full(len(candles), code))
+
+
+#: A market in which each trigger fires, its thresholds, and the same ones out of reach.
+FIRING: list[tuple[str, dict[str, Any], list[float], str]] = [
+    ("breakout", {"days": 2}, [100.0] * 60 + [103.0], "days"),
+    ("reversal", {"window": 10, "fall_pct": 4}, [100, 99, 98, 97, 96, 95, 94, 94, 94, 94, 96],
+     "fall_pct"),
+    ("reversal", {"window": 10, "bounce_pct": 2}, [100, 99, 98, 97, 96, 95, 94, 94, 94, 94, 96],
+     "bounce_pct"),
+    ("momentum", {"window": 10, "move_pct": 3}, [100 + 0.5 * k for k in range(11)], "move_pct"),
+    ("momentum", {"window": 10, "share": 0.6, "move_pct": 1},
+     [100.0, 99.9, 99.8, 99.7, *(100 + 0.5 * k for k in range(7))], "share"),
+    ("volume_spike", {"window": 5, "ratio": 1.5}, [100, 100, 100, 100, 100, 101], "ratio"),
+]  # fmt: skip
+TOO_MUCH = {"days": 30, "fall_pct": 50, "bounce_pct": 50, "move_pct": 50, "share": 1, "ratio": 9}
+CALM, CRASH = 1.0, 4.0
+
+
+@pytest.mark.parametrize(("name", "options", "closes", "option"), FIRING)
+def test_a_threshold_depends_on_the_regime(
+    name: str, options: dict[str, Any], closes: list[float], option: str
+) -> None:
+    volumes = [10.0] * (len(closes) - 1) + [20.0]
+    candles = candles_of(closes, volumes=volumes)
+    spread = {"default": options[option], "crash": TOO_MUCH[option]}
+    trigger = build(name, **{**options, option: spread})
+    usual = sure(fact(build(name, **options), candles))
+    found = sure(fact(trigger, in_regime(candles, CALM)))
+    assert (found.strength, found.params) == (usual.strength, usual.params)
+    assert found.reason == usual.reason + " (calm)"
+    assert fact(trigger, in_regime(candles, CRASH)) is None
+    # Which threshold counts is not known: nothing fires on what is not known.
+    assert fact(trigger, candles) is None
+    assert fact(trigger, in_regime(candles, math.nan)) is None
+
+
+def test_a_lower_threshold_in_one_regime() -> None:
+    trigger = build("volume_spike", ratio={"default": 3.0, "trend": 1.5})
+    assert fact(trigger, in_regime(spike(22.5), CALM)) is None
+    found = sure(fact(trigger, in_regime(spike(22.5), 2.0)))
+    assert (found.strength, found.params["threshold"]) == (0.5, 1.5)
+    assert found.reason == "volume 2.25 times its mean of 24 bars, above 1.5 (trend)"
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        ({"default": 1.5, "krash": 2}, "ratio.krash"), ({"crash": 2}, "ratio.default"),
+        ({"default": 1.5, "crash": 0.5}, "ratio.crash"), ("much", "ratio.default"),
+    ],
+)  # fmt: skip
+def test_wrong_thresholds_are_named(spread: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        build("volume_spike", ratio=spread)

@@ -33,11 +33,12 @@ from paperbot_core.market.names import CandleFile
 from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
+    from paperbot_core.api.protocols import DataSource
     from paperbot_core.config.settings import DataSettings, NightlyJob
     from paperbot_core.domain.market import Candles
     from paperbot_core.plugins import Plugins
 
-_KIND = "data_source"
+SOURCE_KIND = "data_source"
 FETCH, IMPORT, CHECK = "fetch", "import", "check"
 
 
@@ -109,6 +110,18 @@ class NightlyTools:
     now_ms: int
     progress: Callable[[str], None] = lambda _text: None
 
+    def build_source(self, job: NightlyJob) -> DataSource:
+        """Return the source of a job.
+
+        Raises:
+            UserError: PB5008 it is not installed, PB5009 its options are wrong.
+            PluginError: PB5002, PB5010.
+        """
+        cache = self.folder / "cache"
+        options = source_options(job, self.settings, self.plugins, cache)
+        source: DataSource = self.plugins.build(SOURCE_KIND, job.source, options)
+        return source
+
 
 def plan(jobs: Sequence[NightlyJob]) -> list[NightlyItem]:
     """Return the series of the jobs, in their order."""
@@ -121,16 +134,19 @@ def plan(jobs: Sequence[NightlyJob]) -> list[NightlyItem]:
     ]
 
 
-def source_options(item: NightlyItem, tools: NightlyTools) -> Mapping[str, Any]:
-    """Return the options of the source: `data.sources`, then those of the job.
+def source_options(
+    job: NightlyJob, data: DataSettings, plugins: Plugins, cache: Path
+) -> Mapping[str, Any]:
+    """Return the options of a source: those of `data.sources`, then those of the job.
+
+    A source that keeps files as they were fetched does so below `cache`, if nothing else is said.
 
     Raises:
         UserError: PB5008, the source is not installed.
     """
-    name = item.job.source
-    given = {**tools.settings.sources.get(name, {}), **item.job.options}
-    if "cache_dir" in tools.plugins.component(_KIND, name).config.model_fields:
-        given.setdefault("cache_dir", str(tools.folder / "cache" / name))
+    given = {**data.sources.get(job.source, {}), **job.options}
+    if "cache_dir" in plugins.component(SOURCE_KIND, job.source).config.model_fields:
+        given.setdefault("cache_dir", str(cache / job.source))
     return given
 
 
@@ -163,7 +179,7 @@ def _work(result: NightlyResult, tools: NightlyTools) -> None:
     lake, item = tools.lake, result.item
     file = tools.folder / "work" / item.key.venue / item.job.source
     file /= f"{candle_name(item.key.symbol, item.key.timeframe)}.parquet"
-    source = tools.plugins.build(_KIND, item.job.source, source_options(item, tools))
+    source = tools.build_source(item.job)
     before = last_bar(lake, item.key)
     if file.exists() and _is_useless(item, file, before):
         file.unlink()
@@ -200,7 +216,7 @@ def _tail(lake: Lake, key: SeriesKey) -> Candles:
 
 
 def _download(
-    item: NightlyItem, source: Any, folder: Path, before: int | None, tools: NightlyTools
+    item: NightlyItem, source: DataSource, folder: Path, before: int | None, tools: NightlyTools
 ) -> Download:
     since = _day_ms(item.job.since) if item.job.since and before is None else None
     patience = tools.settings.download

@@ -31,7 +31,6 @@ from paperbot_core.market.nightly import (
     bring_up_to_date,
     last_bar,
     plan,
-    source_options,
 )
 from paperbot_core.market.nightly_alert import alert, is_due
 from paperbot_core.market.nightly_page import render_nightly_page
@@ -132,7 +131,7 @@ def preview(request: NightlyRequest) -> list[dict[str, Any]]:
         }  # fmt: skip
         try:
             row["until"] = last_bar(tools.lake, item.key)
-            tools.plugins.build("data_source", item.job.source, source_options(item, tools))
+            tools.build_source(item.job)
         except PaperbotError as error:
             row["problem"] = str(error)
         rows.append(row)

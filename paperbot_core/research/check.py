@@ -11,6 +11,7 @@ from paperbot_core.config.project import LoadedStrategy, Project, load_project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.market.nightly_sources import source_problems
 from paperbot_core.plugins_signals import plugin_options
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ def check_all(directory: Path) -> CheckedProject:
         return loaded[0]
 
     checked = check_project(directory, plugins=load_once)
-    found = exchange_problems(checked.project, load_once(checked.project))
+    plugins = load_once(checked.project)
+    found = [
+        *exchange_problems(checked.project, plugins),
+        *source_problems(checked.project, plugins),
+    ]
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         raise UserError([*found, *checked.warnings])
     return replace(checked, warnings=(*checked.warnings, *found))

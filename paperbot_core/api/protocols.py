@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from paperbot_core.api.orders import Book, Capabilities, FillReport, OrderReport, OrderRequest
     from paperbot_core.api.view import MarketView
+    from paperbot_core.domain.corporate import CorporateEvents
     from paperbot_core.domain.market import Bar, Candles, Instrument
 
 
@@ -251,6 +252,19 @@ class DataSource(Protocol):
         """Return closed bars with `ts >= since`, about `limit` of them, and where to go on.
 
         A `since` before the first bar means the first bar. The same page can be asked for again.
+        """
+        ...
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """A source of history that also knows what companies do to their shares."""
+
+    async def events(self, symbol: str) -> CorporateEvents:
+        """Return all splits and dividends there ever were, such that they fit the bars of `page`.
+
+        To prices that it tells adjusted for splits belong no splits, and dividends in shares of
+        today; to raw prices belong all, as they were.
         """
         ...
 

@@ -129,6 +129,7 @@ def as_row(source: str, symbol: str, timeframe: str, done: Downloaded) -> dict[s
         "missing": gaps.missing,
         "pages": done.pages,
         "retries": done.retries,
+        "events": None if done.events is None else len(done.events),
         "notes": list(done.notes),
     }
 
@@ -157,6 +158,8 @@ def _show(done: Downloaded) -> None:
     bars = done.candles
     first, last = iso_time(int(bars.ts[0])), iso_time(int(bars.ts[-1]))
     click.echo(f"{done.file}: {len(bars):,} bars from {first} to {last}, {done.added:,} new")
+    if done.events:
+        click.echo(f"{len(done.events)} splits and dividends beside it, in events/")
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
     if warning := done.gaps.warning(str(done.file)):

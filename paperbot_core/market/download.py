@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,6 +18,8 @@ from paperbot_core.market.checks_time import time_facts
 from paperbot_core.market.download_join import empty, join, joined
 from paperbot_core.market.download_lock import only_writer
 from paperbot_core.market.download_pages import Pages, Patience, Progress
+from paperbot_core.market.events_files import events_path
+from paperbot_core.market.events_table import write_events
 from paperbot_core.market.files import read_candles
 from paperbot_core.market.lake_files import candle_name, write_candles
 from paperbot_core.market.names import CandleFile, parse_candle_name
@@ -26,6 +28,7 @@ from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
     from paperbot_core.api.protocols import DataSource
+    from paperbot_core.domain.corporate import CorporateEvents
 
 #: Bars asked for again when a file is continued: an exchange that revises history is found out.
 OVERLAP = 10
@@ -45,7 +48,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """What is in `file` now; `added` rows are new, `notes` say what is short and why."""
+    """What is in `file` now; `added` rows are new, `notes` say what is short and why.
+
+    `events` are the splits and dividends stored beside it, None if the source knows none.
+    """
 
     file: Path
     candles: Candles
@@ -54,6 +60,7 @@ class Downloaded:
     pages: int
     retries: int
     notes: tuple[str, ...]
+    events: CorporateEvents | None = None
 
 
 class Download:
@@ -127,21 +134,34 @@ class Download:
             PluginError: PB6204, the source breaks its contract.
         """
         with only_writer(self.file):
-            nothing = empty(self._wanted.symbol, self._tf_ms)
-            if not self.file.exists():
-                bars = await self._tail(nothing, self._since)
-                return self._finish(bars, len(bars))
-            if self._force:
-                bars = await self._anew(nothing)
-                return self._finish(bars, len(bars))
-            bars = self._read()
-            before = len(bars)
-            if self._wanted.since is not None and self._since < int(bars.ts[0]):
-                bars = await self._head(bars)
-            if int(bars.ts[-1]) + self._tf_ms < self._until:
-                start = int(bars.ts[max(0, len(bars) - OVERLAP)])
-                bars = await self._tail(bars, start)
-            return self._finish(bars, len(bars) - before)
+            bars, added = await self._bars()
+            return replace(self._finish(bars, added), events=await self._events())
+
+    async def _bars(self) -> tuple[Candles, int]:
+        """Bring the bars up to the wish; return them and how many are new."""
+        nothing = empty(self._wanted.symbol, self._tf_ms)
+        if not self.file.exists():
+            bars = await self._tail(nothing, self._since)
+            return bars, len(bars)
+        if self._force:
+            bars = await self._anew(nothing)
+            return bars, len(bars)
+        bars = self._read()
+        before = len(bars)
+        if self._wanted.since is not None and self._since < int(bars.ts[0]):
+            bars = await self._head(bars)
+        if int(bars.ts[-1]) + self._tf_ms < self._until:
+            start = int(bars.ts[max(0, len(bars) - OVERLAP)])
+            bars = await self._tail(bars, start)
+        return bars, len(bars) - before
+
+    async def _events(self) -> CorporateEvents | None:
+        """Store splits and dividends beside the bars; where there never were any, no file."""
+        events = await self._pages.events()
+        path = events_path(self.file.parent, self._wanted.symbol)
+        if events is not None and (len(events) or path.exists()):
+            write_events(path, events)
+        return events
 
     def _read(self) -> Candles:
         return read_candles(CandleFile(self.file, self._wanted.symbol, self._wanted.timeframe))

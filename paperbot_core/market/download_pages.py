@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from paperbot_core.api.protocols import HistoryPage
+from paperbot_core.api.protocols import EventSource, HistoryPage
 from paperbot_core.diagnostics import (
     DataError,
     Diagnostic,
@@ -17,11 +17,14 @@ from paperbot_core.diagnostics import (
 from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.market.download_join import cut
+from paperbot_core.market.events import CorporateEvents, fault_of
 from paperbot_core.market.quality import find_faults
 from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
     from paperbot_core.api.protocols import DataSource
+
+Answer = TypeVar("Answer")
 
 #: Bars in one page.
 PAGE = 1_000
@@ -98,13 +101,34 @@ class Pages:
             if len(part):
                 yield part
 
+    async def events(self) -> CorporateEvents | None:
+        """Return the splits and dividends that go with the bars; None if the source knows none.
+
+        Raises:
+            PluginError: PB6204, an answer that is none.
+            RetryableError: what the source raised last, when all tries failed.
+        """
+        source = self.source
+        if not isinstance(source, EventSource):
+            return None
+        found = await self._patiently(lambda: source.events(self.symbol), 0)
+        if not isinstance(found, CorporateEvents):
+            raise self._broken(f"answered {type(found).__name__} instead of CorporateEvents")
+        if fault := fault_of(found):
+            raise self._broken(f"answered events with {fault}")
+        return found
+
     async def _ask(self, since: int, limit: int) -> HistoryPage:
+        timeframe = timeframe_text(self.tf_ms)
+        return await self._patiently(
+            lambda: self.source.page(self.symbol, timeframe, since, limit), since
+        )
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]], since: int) -> Answer:
         failures = 0
         while True:
             try:
-                return await self.source.page(
-                    self.symbol, timeframe_text(self.tf_ms), since, limit
-                )
+                return await ask()
             except RetryableError as error:
                 failures += 1
                 if failures >= self.patience.tries:

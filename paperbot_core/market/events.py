@@ -7,21 +7,29 @@ become known. Charts and exports are back-adjusted instead: in units of the shar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic
 from paperbot_core.domain.corporate import CorporateEvents
-from paperbot_core.domain.market import DAY_MS, Candles, timeframe_text
+from paperbot_core.domain.market import DAY_MS, timeframe_text
 from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paperbot_core.domain.market import Floats, Ints
+    from paperbot_core.domain.market import Candles, Floats, Ints
 
-__all__ = ["CorporateEvents", "adjusted", "forward_factor", "forward_scaled", "make_events"]
+__all__ = [
+    "CorporateEvents",
+    "adjusted",
+    "fault_of",
+    "forward_factor",
+    "forward_scaled",
+    "make_events",
+]
 
 
 def make_events(symbol: str, rows: Iterable[tuple[int, float, float]]) -> CorporateEvents:
@@ -36,6 +44,21 @@ def make_events(symbol: str, rows: Iterable[tuple[int, float, float]]) -> Corpor
         np.array([row[1] for row in kept], dtype=np.float64),
         np.array([row[2] for row in kept], dtype=np.float64),
     )
+
+
+def fault_of(events: CorporateEvents) -> str:
+    """Return what is wrong with events that somebody else made, in words; empty if nothing is."""
+    columns = (events.ts, events.split, events.dividend)
+    kinds = [column.dtype.name for column in columns]
+    if kinds != ["int64", "float64", "float64"] or len({len(column) for column in columns}) > 1:
+        return "columns that are not int64, float64, float64 of one length"
+    if (events.ts % DAY_MS).any() or (np.diff(events.ts) <= 0).any():
+        return "days that are not 00:00 UTC, ascending, each once"
+    if not (np.isfinite(events.split) & (events.split > 0)).all():
+        return "a split that is not above 0"
+    if not (np.isfinite(events.dividend) & (events.dividend >= 0)).all():
+        return "a dividend below 0"
+    return ""
 
 
 def forward_factor(events: CorporateEvents, ts: Ints, close: Floats | None = None) -> Floats:
@@ -136,15 +159,13 @@ def _reinvested(events: CorporateEvents, ts: Ints, close: Floats) -> Floats:
 
 
 def _scaled(candles: Candles, prices: Floats, shares: Floats) -> Candles:
-    return Candles(
-        candles.symbol,
-        candles.tf_ms,
-        candles.ts.copy(),
-        candles.open * prices,
-        candles.high * prices,
-        candles.low * prices,
-        candles.close * prices,
-        candles.volume / shares,
+    return replace(
+        candles,
+        open=candles.open * prices,
+        high=candles.high * prices,
+        low=candles.low * prices,
+        close=candles.close * prices,
+        volume=candles.volume / shares,
     )
 
 

@@ -12,6 +12,7 @@ from paperbot_core.api import Component, DataSource, StrictModel, hookimpl
 class Adjust(StrEnum):
     """What past prices are adjusted for."""
 
+    NONE = "none"
     SPLITS = "splits"
     ALL = "all"
 
@@ -20,8 +21,9 @@ class YahooOptions(StrictModel):
     """How Yahoo is asked."""
 
     adjust: Adjust = Field(
-        default=Adjust.SPLITS,
-        description="past prices adjusted for splits, or for all: splits and dividends",
+        default=Adjust.NONE,
+        description="past prices as they were paid, adjusted for splits, or for all: splits and "
+        "dividends",
     )
     prepost: bool = Field(default=False, description="bars before and after the regular session")
     timeout_sec: int = Field(default=30, ge=1, le=600, description="for one request")

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from paperbot_core.api import (
     Candles,
+    CorporateEvents,
     DataError,
     Diagnostic,
     HistoryPage,
@@ -43,6 +45,10 @@ _WITHOUT_VOLUME = re.compile(r"\^.*|.*=X")
 _SYMBOL = re.compile(r"[A-Za-z0-9.^=$]+(?:/[A-Za-z0-9.]+)?")
 #: The errors of yfinance that say: there is nothing, as opposed to: it did not work.
 _NOTHING = ("YFPricesMissingError", "YFTzMissingError", "YFTickerMissingError")
+_ACTIONS = ("Dividends", "Stock Splits")
+#: Yahoo's prices are of single precision: they are this near (relative) to what was paid.
+_NOISE = 2.0**-24 * 1.02
+_DIGITS_MAX = 9
 _FAR_FUTURE_MS = 253_402_300_800_000
 
 # The switch that makes yfinance raise is one for the whole process.
@@ -59,6 +65,7 @@ class YahooHistory:
         self._options = options
         self._now_ms = now_ms
         self._answered: set[tuple[str, str]] = set()
+        self._actions: dict[str, CorporateEvents] = {}
 
     async def symbols(self) -> Sequence[str]:
         """Return nothing: Yahoo has no list of what it has."""
@@ -74,15 +81,31 @@ class YahooHistory:
         """
         return await asyncio.to_thread(self._page, symbol, timeframe, since)
 
+    async def events(self, symbol: str) -> CorporateEvents:
+        """Return the splits and dividends that bars of these options are not adjusted for.
+
+        Raises:
+            RetryableError, DataError, UserError: as `page`.
+        """
+        told = await asyncio.to_thread(self._told_actions, symbol)
+        none = np.ones(len(told))
+        if self._options.adjust == "none":
+            return raw_actions(told)
+        if self._options.adjust == "splits":
+            paid = told.dividend > 0
+            return CorporateEvents(symbol, told.ts[paid], none[paid], told.dividend[paid])
+        return CorporateEvents(symbol, told.ts[:0], none[:0], none[:0])
+
+    def _told_actions(self, symbol: str) -> CorporateEvents:
+        """Return all splits and dividends as Yahoo tells them: cash in shares of today."""
+        if symbol not in self._actions:
+            self._check(symbol, "1d")
+            stop = self._now_ms() + _DAY_MS
+            self._actions[symbol] = actions_of(self._ask(symbol, "1d", 0, stop, True), symbol)
+        return self._actions[symbol]
+
     def _page(self, symbol: str, timeframe: str, since: int) -> HistoryPage:
-        if timeframe not in _REACH or not _SYMBOL.fullmatch(symbol):
-            raise UserError(
-                Diagnostic(
-                    "PB6222",
-                    f"Yahoo has no bars of {timeframe} of `{symbol[:40]}`",
-                    expected=f"one of {', '.join(_REACH)}; AAPL, BRK/B, BTC/USD, ^GSPC, EURUSD=X",
-                )
-            )
+        self._check(symbol, timeframe)
         tf_ms, now = timeframe_ms(timeframe), self._now_ms()
         if since + tf_ms > now:
             return HistoryPage(_empty(symbol, tf_ms), None)
@@ -100,18 +123,31 @@ class YahooHistory:
         following = stop if stop + tf_ms <= now else None
         return HistoryPage(_rows(bars, keep), following, notes)
 
+    def _check(self, symbol: str, timeframe: str) -> None:
+        if timeframe not in _REACH or not _SYMBOL.fullmatch(symbol):
+            raise UserError(
+                Diagnostic(
+                    "PB6222",
+                    f"Yahoo has no bars of {timeframe} of `{symbol[:40]}`",
+                    expected=f"one of {', '.join(_REACH)}; AAPL, BRK/B, BTC/USD, ^GSPC, EURUSD=X",
+                )
+            )
+
     def _bars(self, symbol: str, timeframe: str, since: int, stop: int) -> Candles:
         try:
-            table = self._ask(symbol, timeframe, since, stop)
+            table = self._ask(symbol, timeframe, since, stop, False)
         except DataError:
             # A holiday may fill a whole page; one in which nothing is at the begin is a mistake.
             if (symbol, timeframe) not in self._answered:
                 raise
             return _empty(symbol, timeframe_ms(timeframe))
         self._answered.add((symbol, timeframe))
-        return candles_of(table, symbol, timeframe)
+        bars = candles_of(table, symbol, timeframe)
+        if self._options.adjust == "none":
+            return raw_bars(bars, self._told_actions(symbol))
+        return bars
 
-    def _ask(self, symbol: str, timeframe: str, since: int, stop: int) -> Any:
+    def _ask(self, symbol: str, timeframe: str, since: int, stop: int, actions: bool) -> Any:
         import yfinance
         from yfinance.exceptions import YFRateLimitError
 
@@ -132,7 +168,7 @@ class YahooHistory:
                     end=_moment(stop),
                     interval=timeframe,
                     auto_adjust=self._options.adjust == "all",
-                    actions=False,
+                    actions=actions,
                     prepost=self._options.prepost,
                     timeout=self._options.timeout_sec,
                 )
@@ -182,6 +218,61 @@ def candles_of(table: Any, symbol: str, timeframe: str) -> Candles:
     if _WITHOUT_VOLUME.fullmatch(symbol):
         columns[-1][columns[-1] == 0.0] = np.nan
     return Candles(symbol, tf_ms, times, *(np.ascontiguousarray(column) for column in columns))
+
+
+def actions_of(table: Any, symbol: str) -> CorporateEvents:
+    """Return the splits and dividends of a daily table of yfinance, as it tells them.
+
+    Raises:
+        DataError: PB6221, columns or times are not as known.
+    """
+    if lacking := [name for name in _ACTIONS if name not in table.columns]:
+        raise _format(symbol, f"has no column `{'`, `'.join(lacking)}`")
+    if getattr(table.index, "tz", None) is None:
+        raise _format(symbol, "has times without a zone")
+    cash, split = (table[name].to_numpy(dtype=np.float64, copy=True) for name in _ACTIONS)
+    if "Capital Gains" in table.columns:
+        cash += table["Capital Gains"].to_numpy(dtype=np.float64)
+    split[split == 0.0] = 1.0
+    local = table.index.tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)
+    rows = (split != 1.0) | (cash != 0.0)
+    return CorporateEvents(symbol, local[rows] // _DAY_MS * _DAY_MS, split[rows], cash[rows])
+
+
+def raw_actions(told: CorporateEvents) -> CorporateEvents:
+    """Return dividends as cash for a share of their own day, before a split of that day."""
+    later = np.cumprod(told.split[::-1])[::-1]
+    return CorporateEvents(told.symbol, told.ts, told.split, _rounded(told.dividend * later))
+
+
+def raw_bars(bars: Candles, told: CorporateEvents) -> Candles:
+    """Return bars that are adjusted for splits as they were: prices paid, shares traded.
+
+    Yahoo's noise of single precision is rounded away, so that a later split leaves them the same.
+    """
+    after = np.append(np.cumprod(told.split[::-1])[::-1], 1.0)
+    later = after[np.searchsorted(told.ts, bars.ts, side="right")]
+    return replace(
+        bars,
+        open=_rounded(bars.open * later),
+        high=_rounded(bars.high * later),
+        low=_rounded(bars.low * later),
+        close=_rounded(bars.close * later),
+        volume=np.where(later == 1.0, bars.volume, np.rint(bars.volume / later)),
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each value the shortest decimal that it may stand for."""
+    return np.array([_shortest(value) for value in values.tolist()], dtype=np.float64)
+
+
+def _shortest(value: float) -> float:
+    for digits in range(1, _DIGITS_MAX):
+        near = float(f"{value:.{digits}g}")
+        if abs(near - value) <= _NOISE * abs(value):
+            return near
+    return value
 
 
 def _moment(ms: int) -> datetime:

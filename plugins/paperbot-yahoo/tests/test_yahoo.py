@@ -14,6 +14,7 @@ import pytest
 import yfinance
 from paperbot_yahoo import YahooOptions
 from paperbot_yahoo.history import YahooHistory
+from pyarrow import parquet
 from yfinance.exceptions import YFPricesMissingError, YFRateLimitError, YFTzMissingError
 
 from paperbot_core.api import DataError, DataSource, RetryableError, UserError
@@ -53,6 +54,9 @@ class Yahoo:
         self.rows = rows
         self.faults: list[Exception | None] = []
         self.asked: list[dict[str, Any]] = []
+        self.asked_actions = 0
+        #: `2024-02-01` -> cash a share, new shares for one; 0 is none.
+        self.actions: dict[str, tuple[float, float]] = {}
 
     def ticker(self, symbol: str) -> Any:
         outer = self
@@ -60,6 +64,8 @@ class Yahoo:
         class Ticker:
             def history(self, start: datetime, end: datetime, **how: Any) -> pd.DataFrame:
                 assert yfinance.config.debug.hide_exceptions is False
+                if how["actions"]:
+                    return outer.told_actions()
                 outer.asked.append({"symbol": symbol, "start": start, "end": end, **how})
                 if outer.faults and (fault := outer.faults.pop(0)):
                     raise fault
@@ -67,6 +73,16 @@ class Yahoo:
                 return outer.rows[(index >= start) & (index < end)]
 
         return Ticker()
+
+    def told_actions(self) -> pd.DataFrame:
+        """Return the whole history with its actions, as Yahoo tells it."""
+        self.asked_actions += 1
+        frame = self.rows.copy()
+        frame["Dividends"], frame["Stock Splits"] = 0.0, 0.0
+        for date, (cash, split) in self.actions.items():
+            at = pd.Timestamp(date, tz="America/New_York")
+            frame.loc[at, ["Dividends", "Stock Splits"]] = [cash, split]
+        return frame
 
 
 @pytest.fixture
@@ -94,7 +110,7 @@ class TestYahooContract(DataSourceContract):
 
 
 def test_a_day_is_the_date_of_its_session(yahoo: Yahoo) -> None:
-    page = run(source().page("AAPL", "1d", 0, 1_000))
+    page = run(source(adjust="splits").page("AAPL", "1d", 0, 1_000))
     dates = [f"{t:%Y-%m-%d}" for t in yahoo.rows.index]
     assert [str(t)[:10] for t in page.candles.ts.astype("datetime64[ms]")] == dates
     assert page.candles.close.tolist() == yahoo.rows["Close"].tolist()
@@ -220,6 +236,85 @@ def test_the_file_is_the_cache_and_force_asks_again(yahoo: Yahoo, tmp_path: Path
     with pytest.raises(DataError, match="PB6202"):
         fetch(until="2024-03-16")
     assert len(fetch(force=True).candles) == 51
+
+
+def test_prices_are_those_paid_and_actions_those_of_their_day(yahoo: Yahoo) -> None:
+    yahoo.actions = {
+        "2024-01-10": (0.25, 0.0),  # 1.00 a share then: there were four fewer
+        "2024-02-01": (0.0, 4.0),
+        "2024-03-01": (0.3, 0.0),
+    }
+    told = yahoo.rows["Close"].to_numpy().astype(np.float32).astype(np.float64)
+    yahoo.rows["Close"] = told
+    made = source()
+    bars = run(made.page("AAPL", "1d", 0, 1_000)).candles
+    events = run(made.events("AAPL"))
+    assert yahoo.asked_actions == 1
+    split = 1_706_745_600_000  # 2024-02-01
+    before = bars.ts < split
+    assert bars.close[~before] == pytest.approx(told[~before], rel=1e-6)
+    assert bars.close[before] == pytest.approx(told[before] * 4, rel=1e-6)
+    assert (bars.volume[before] == np.rint(yahoo.rows["Volume"].to_numpy()[before] / 4)).all()
+    days = [str(t)[:10] for t in events.ts.astype("datetime64[ms]")]
+    assert days == ["2024-01-10", "2024-02-01", "2024-03-01"]
+    assert events.split.tolist() == [1.0, 4.0, 1.0]
+    assert events.dividend.tolist() == [1.0, 0.0, 0.3]
+
+
+@pytest.mark.parametrize(("adjust", "wanted"), [("splits", [0.25, 0.3]), ("all", [])])
+def test_to_adjusted_prices_belong_no_splits(
+    yahoo: Yahoo, adjust: str, wanted: list[float]
+) -> None:
+    yahoo.actions = {"2024-01-10": (0.25, 0.0), "2024-02-01": (0.0, 4.0), "2024-03-01": (0.3, 0.0)}
+    events = run(source(adjust=adjust).events("AAPL"))
+    assert events.dividend.tolist() == wanted
+    assert (events.split == 1.0).all()
+
+
+def test_a_later_split_changes_no_stored_bar(yahoo: Yahoo, tmp_path: Path) -> None:
+    cents = yahoo.rows[["Open", "High", "Low", "Close"]].round(2)
+    yahoo.rows[["Open", "High", "Low", "Close"]] = cents.astype(np.float32).astype(np.float64)
+    yahoo.actions = {"2024-01-10": (0.24, 0.0)}
+    first = download(source(), "AAPL", "1d", tmp_path, until="2024-03-11")
+    assert (len(first.candles), first.events is not None and len(first.events)) == (47, 1)
+    # 3 for 1 on the 11th: Yahoo tells all that was before in thirds.
+    past = yahoo.rows.index < pd.Timestamp("2024-03-11", tz="America/New_York")
+    thirds = (cents[past] / 3).astype(np.float32).astype(np.float64)
+    yahoo.rows.loc[past, ["Open", "High", "Low", "Close"]] = thirds
+    yahoo.rows.loc[past, "Volume"] = yahoo.rows.loc[past, "Volume"] * 3
+    yahoo.actions = {"2024-01-10": (0.08, 0.0), "2024-03-11": (0.0, 3.0)}
+    second = download(source(), "AAPL", "1d", tmp_path, until="2024-03-16", now_ms=NOW)
+    assert second.added == 5
+    assert second.candles.close[:47].tolist() == first.candles.close.tolist()
+    assert second.events is not None
+    assert second.events.dividend.tolist() == [0.24, 0.0]
+    stored = parquet.read_table(tmp_path / "events/AAPL_events.parquet").to_pydict()
+    assert stored["split"] == [1.0, 3.0]
+    adjusted = download(source(adjust="all"), "AAPL", "1d", tmp_path, force=True, now_ms=NOW)
+    assert adjusted.events is not None
+    assert parquet.read_table(tmp_path / "events/AAPL_events.parquet").num_rows == 0
+
+
+def test_where_there_never_was_an_event_is_no_file(yahoo: Yahoo, tmp_path: Path) -> None:
+    done = download(source(), "AAPL", "1d", tmp_path, until="2024-03-15")
+    assert done.events is not None
+    assert not (tmp_path / "events").exists()
+
+
+def test_actions_of_another_shape_are_an_error(
+    yahoo: Yahoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = yahoo.told_actions()
+    monkeypatch.setattr(yahoo, "told_actions", lambda: frame.drop(columns="Stock Splits"))
+    with pytest.raises(DataError, match=r"PB6221.*`Stock Splits`"):
+        run(source().events("AAPL"))
+    monkeypatch.setattr(yahoo, "told_actions", lambda: frame.tz_localize(None))
+    with pytest.raises(DataError, match=r"PB6221.*zone"):
+        run(source().events("AAPL"))
+    frame["Capital Gains"] = 0.0
+    frame.iloc[3, -1] = 0.7
+    monkeypatch.setattr(yahoo, "told_actions", lambda: frame)
+    assert run(source().events("AAPL")).dividend.tolist() == [0.7]
 
 
 def test_the_component_builds_with_its_defaults() -> None:

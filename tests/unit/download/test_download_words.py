@@ -75,7 +75,7 @@ def test_the_answer_as_json(tmp_path: Path) -> None:
     found = json.loads(download(tmp_path, "--json").stdout)
     assert list(found) == [
         "source", "symbol", "timeframe", "file", "rows", "added", "first", "last", "gaps",
-        "missing", "pages", "retries", "notes",
+        "missing", "pages", "retries", "events", "notes",
     ]  # fmt: skip
     assert found["file"] == str(tmp_path / "out" / "BTC-USDT_1h.parquet")
     assert (found["rows"], found["first"], found["last"]) == (50, BARS.ts[0], BARS.ts[-1])

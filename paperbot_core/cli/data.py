@@ -9,6 +9,7 @@ from paperbot_core.cli.data_download import download
 from paperbot_core.cli.data_events import events, import_events
 from paperbot_core.cli.data_lake import export, import_, list_, prune, sql
 from paperbot_core.cli.data_nightly import nightly
+from paperbot_core.cli.data_trades import bars, import_trades, trades
 
 
 @click.group()
@@ -22,6 +23,9 @@ _COMMANDS = (
     import_,
     import_events,
     events,
+    import_trades,
+    trades,
+    bars,
     list_,
     export,
     prune,

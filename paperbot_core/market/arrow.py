@@ -36,14 +36,17 @@ def to_floats(column: Any) -> NDArray[np.float64]:
 
 
 def from_numbers(array: NDArray[Any]) -> Any:
-    """Return a pyarrow array over an int64, int32 or float64 array; NaN stays NaN, not null.
+    """Return a pyarrow array over an int64, int32, int8 or float64 array; NaN stays NaN, not null.
 
     `pa.array` would import pandas to ask whether it was given a Series.
     """
     import pyarrow as pa
 
     values = np.ascontiguousarray(array)
-    kind = {"int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64()}[values.dtype.name]
+    kinds = {
+        "int64": pa.int64(), "int32": pa.int32(), "int8": pa.int8(), "float64": pa.float64()
+    }  # fmt: skip
+    kind = kinds[values.dtype.name]
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 

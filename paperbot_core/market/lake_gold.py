@@ -41,7 +41,7 @@ def build_gold(
         return []
     candles = read_series(lake, key, manifest)
     return [
-        _write(lake, target, _bars(candles, target), key.timeframe, str(manifest["digest"]))
+        write_gold(lake, target, _bars(candles, target), key.timeframe, str(manifest["digest"]))
         for target in stale
     ]
 
@@ -89,7 +89,17 @@ def _bars(candles: Candles, target: SeriesKey) -> Candles:
     return bars.slice(start, max(start, stop))
 
 
-def _write(lake: Lake, target: SeriesKey, bars: Candles, made_from: str, digest: str) -> Path:
+def write_gold(
+    lake: Lake, target: SeriesKey, bars: Candles, made_from: str, digest: str
+) -> Path:
+    """Write the bars of a series with their mapped copy and origin; return the file.
+
+    `made_from` is the timeframe (or `trades`) and `digest` the state of what they were made of.
+    Call it with the lock of the lake held.
+
+    Raises:
+        DataError: PB6008 to PB6013, they are no bars.
+    """
     path = lake.gold(target)
     if len(bars):
         faults = find_faults(bars, str(path))

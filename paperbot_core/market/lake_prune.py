@@ -61,7 +61,12 @@ def _silver_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
 
 
 def _gold_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
-    known = {key for key, _manifest in lake.series()}
+    # Bars are made of candles or of trades; both have the place of a timeframe.
+    known = {
+        SeriesKey(str(found["venue"]), str(found["symbol"]), str(found["timeframe"]))
+        for found in lake.manifests()
+        if "timeframe" in found
+    }
     wanted: set[Path] = set()
     for path in lake.root.glob(f"gold/*/{META}/*.json"):
         facts = read_manifest(path)

@@ -1,4 +1,4 @@
-"""SQL over a lake: DuckDB views of silver and gold. DuckDB is an optional dependency."""
+"""SQL over a lake: DuckDB views of silver, gold and trades. DuckDB is an optional dependency."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 from paperbot_core.diagnostics import UserError, user_error
 from paperbot_core.market.lake import Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake_packed import META
+from paperbot_core.market.lake_trades import TRADES, trades_key
 
+_VIEWS = "`silver`, `gold` and `trades`"
 _COLUMNS = "ts, epoch_ms(ts) AS time, open, high, low, close, volume"
 _EMPTY = (
     "SELECT ''::VARCHAR AS venue, ''::VARCHAR AS symbol, ''::VARCHAR AS timeframe, 0::BIGINT AS ts,"
     " epoch_ms(0) AS time, 0::DOUBLE AS open, 0::DOUBLE AS high, 0::DOUBLE AS low,"
     " 0::DOUBLE AS close, 0::DOUBLE AS volume WHERE false"
+)
+_TRADES = "ts, epoch_ms(ts) AS time, price, amount, side, id"
+_NO_TRADES = (
+    "SELECT ''::VARCHAR AS venue, ''::VARCHAR AS symbol, 0::BIGINT AS ts, epoch_ms(0) AS time,"
+    " 0::DOUBLE AS price, 0::DOUBLE AS amount, 0::TINYINT AS side, 0::BIGINT AS id WHERE false"
 )
 
 
@@ -26,10 +33,12 @@ class Answer:
 
 
 def query(lake: Lake, sql: str) -> Answer:
-    """Run one SELECT over the views `silver` and `gold` and return its answer.
+    """Run one SELECT over the views `silver`, `gold` and `trades` and return its answer.
 
-    Both have the columns venue, symbol, timeframe, ts (UTC ms), time (TIMESTAMP, UTC), open, high,
-    low, close, volume. `silver` holds exactly the parts that the manifests name.
+    The first two have the columns venue, symbol, timeframe, ts (UTC ms), time (TIMESTAMP, UTC),
+    open, high, low, close, volume; `trades` has venue, symbol, ts, time, price, amount (base), side
+    (of the taker: 1, -1, 0 unknown), id. `silver` and `trades` hold exactly the parts that the
+    manifests name.
 
     Raises:
         UserError: PB6108 DuckDB is not installed, PB6109 the query fails or is no SELECT.
@@ -46,6 +55,7 @@ def query(lake: Lake, sql: str) -> Answer:
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"CREATE VIEW silver AS {_silver(lake)}")
         connection.execute(f"CREATE VIEW gold AS {_gold(lake)}")
+        connection.execute(f"CREATE VIEW trades AS {_trades(lake)}")
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -61,7 +71,7 @@ def _refused(why: str) -> UserError:
     return user_error(
         "PB6109",
         f"the query cannot be run: {why}",
-        expected="a SELECT over the views `silver` and `gold`",
+        expected=f"a SELECT over the views {_VIEWS}",
     )
 
 
@@ -82,6 +92,20 @@ def _gold(lake: Lake) -> str:
         if lake.gold(key).exists():
             selects.append(_select(key, [str(lake.gold(key))]))
     return " UNION ALL ".join(selects) or _EMPTY
+
+
+def _trades(lake: Lake) -> str:
+    selects = []
+    for manifest in lake.manifests(TRADES):
+        key = trades_key(str(manifest["venue"]), str(manifest["symbol"]))
+        files = ", ".join(
+            _quoted(str(lake.silver(key) / str(part["file"]))) for part in manifest["parts"]
+        )
+        selects.append(
+            f"SELECT {_quoted(key.venue)} AS venue, {_quoted(key.symbol)} AS symbol, "  # noqa: S608 - quoted
+            f"{_TRADES} FROM read_parquet([{files}], hive_partitioning = false)"
+        )
+    return " UNION ALL ".join(selects) or _NO_TRADES
 
 
 def _select(key: SeriesKey, paths: list[str]) -> str:

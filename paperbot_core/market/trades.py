@@ -47,7 +47,7 @@ class Trades:
         price: float64, quote per base, > 0.
         amount: float64, base units, > 0.
         side: int8, of the taker: 1 bought, -1 sold, 0 is not known.
-        id: int64, NO_ID where the venue gives none.
+        id: int64, >= 0; or NO_ID in every row.
     """
 
     symbol: str
@@ -78,7 +78,7 @@ class Trades:
             self.id[rows],
         )
 
-    def columns(self) -> tuple[Ints, Floats, Floats, Sides, Ints]:
+    def columns(self) -> tuple[NDArray[Any], ...]:
         """Return ts, price, amount, side, id."""
         return self.ts, self.price, self.amount, self.side, self.id
 
@@ -201,7 +201,7 @@ def _repeated(trades: Trades, ids: Ids) -> tuple[Mask, Mask]:
     order = np.argsort(trades.id, kind="stable")
     sorted_ids = trades.id[order]
     begins = np.append(True, sorted_ids[1:] != sorted_ids[:-1])
-    later = ~begins & (sorted_ids != NO_ID)
+    later = ~begins
     first = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
     equal = np.ones(len(trades), dtype=np.bool_)
     for column in trades.columns()[:4]:
@@ -216,5 +216,4 @@ def _missing(trades: Trades, ids: Ids) -> int:
     """Return how many numbers lie between the lowest and highest id and are not there."""
     if not ids.ordered or not len(trades):
         return 0
-    known = trades.id[trades.id != NO_ID]
-    return int(known.max() - known.min()) + 1 - len(known) if len(known) else 0
+    return int(trades.id.max() - trades.id.min()) + 1 - len(trades)

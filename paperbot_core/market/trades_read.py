@@ -141,8 +141,9 @@ def _of_symbol(
             listed = ", ".join(there[:_SHOWN])
             raise _no_symbol(path, f"it holds {len(there)} markets: {listed}")
         return table, there[0]
-    joined = symbol.partition(":")[0].replace("/", "")
-    native = next((text for text in (symbol, joined) if text in there), None)
+    pair = symbol.partition(":")[0]
+    spellings = (symbol, pair.replace("/", ""), pair.replace("/", "_"))
+    native = next((text for text in spellings if text in there), None)
     if native is None and not said and len(there) == 1:
         return table, symbol
     rows = is_text(column, native or symbol)
@@ -182,7 +183,9 @@ def _cleaned(table: Any, columns: TradeColumns, symbol: str) -> tuple[Trades, Tr
     if columns.suspicious is not None:
         doubtful = marked(table.column(columns.suspicious))
     rows = Trades(symbol, ts, price, amount, side, id_)
-    trades, log = tidy(rows, ids, ~timed | odd_price | odd_amount, doubtful)
+    # A row without an id among rows with ids could not be told from one that comes twice.
+    odd_id = (id_ == NO_ID) & (ids is not Ids.NONE)
+    trades, log = tidy(rows, ids, ~timed | odd_price | odd_amount | odd_id, doubtful)
     return trades, log, ids
 
 

@@ -22,6 +22,7 @@ from bench import data
 from bench.work import prepare
 from paperbot_core.domain.market import Bar
 from paperbot_core.kernel.plain import PlainKernel
+from paperbot_core.kernel.plan import strategy_plan
 from paperbot_core.kernel.step import step
 from paperbot_core.lang.strategy import LiveSignals, SignalRow
 from paperbot_core.market.timerange import TimeRange
@@ -62,6 +63,7 @@ class Session:
         self.compiled = ready.strategies[0]
         stage = Stage(ready.history, ready.strategies, TimeRange())
         self.desk = stage.desk(ready.strategies, ready.setup)
+        self.size = strategy_plan(self.compiled, ready.setup.policy).size
         self.by_symbol = [[c.bar(row) for row in range(self.bars)] for c in stage.base]
         self.closes = [list(bars) for bars in zip(*self.by_symbol, strict=True)]
         rows = [list(self._rows(bars)) for bars in self.by_symbol]
@@ -83,11 +85,11 @@ class Session:
         self.trades = 0
         for row, (bars, signals) in enumerate(zip(self.closes, self.signals, strict=True)):
             now = bars[0].close_ts
-            k.load(now, bars)
+            k.load(bars)
             for box, signal in zip(k.boxes, signals, strict=True):
                 box.row, box.bits, box.strength = row, signal.bits, signal.strength
                 box.per, box.stop = signal.per, signal.stop
-                box.trail, box.limit = signal.trail, signal.limit
+                box.trail, box.limit, box.size = signal.trail, signal.limit, self.size
             one_step(k, now)
             self.trades += k.account.trades
 

@@ -79,6 +79,7 @@ def prepare(bars: Sequence[Candles]) -> Prepared:
     history = History(base, own, {STRATEGY: tuple(sorted(base))})
     setup = Setup(
         policy=checked.project.policy,
+        universe=checked.project.universe,
         instruments={symbol: checked.project.instrument(symbol) for symbol in base},
         cash=CASH,
         fills=Fills(slippage_bps=0.0),

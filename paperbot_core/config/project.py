@@ -58,6 +58,7 @@ class Project:
     texts: Mapping[str, str]
     settings_places: SourceMap
     policy_places: SourceMap
+    universe_places: SourceMap
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -186,6 +187,7 @@ def load_project(
         reader.texts,
         settings_places,
         policy_places,
+        universe_places,
         tuple(sorted(warnings, key=lambda d: d.sort_key)),
     )
 

@@ -146,6 +146,12 @@ class UniverseFile(StrictModel):
         dated = any(facts.listed or facts.delisted for facts in self.instruments.values())
         return self.filters is None and self.discovery is None and not dated
 
+    @cached_property
+    def tier_holds(self) -> dict[str, int]:
+        """How long positions of a tier may be held, in ms, by the tiers that limit it."""
+        hours = {name: tier.max_hold_hours for name, tier in self.tiers.items()}
+        return {name: limit * HOUR_MS for name, limit in hours.items() if limit is not None}
+
     def tier_of(self, symbol: str) -> str:
         """Return the tier of a symbol, `unlisted` for a symbol in none."""
         return self._tiers_by_symbol.get(symbol, UNLISTED)
@@ -162,8 +168,6 @@ class UniverseFile(StrictModel):
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument; one that is not listed has no grid and is its own cluster."""
         facts = self.instruments.get(symbol) or InstrumentFacts()
-        name = self.tier_of(symbol)
-        hours = self.tiers[name].max_hold_hours if name in self.tiers else None
         return Instrument(
             symbol=symbol,
             tick=facts.tick,
@@ -172,9 +176,8 @@ class UniverseFile(StrictModel):
             maker_bps=facts.maker_bps,
             taker_bps=facts.taker_bps,
             cluster=facts.cluster or symbol,
-            tier=name,
+            tier=self.tier_of(symbol),
             shortable=facts.shortable,
             fee_asset=facts.fee_asset,
             sessions="/" not in symbol,
-            max_hold_ms=(hours or 0) * HOUR_MS,
         )

@@ -242,10 +242,25 @@ class Resumed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConditionChanged:
+    """What may be traded, or which data is believed, changed.
+
+    `condition` and `state` are `universe` (the tier, or `left`), `regime` (its name, or `unknown`),
+    `data_breaker` (`open` or `closed`), `bad_tick` (`refused`: the bar was not used).
+    """
+
+    ts: int
+    condition: str
+    subject: str
+    state: str
+    detail: str
+
+
 Event = (
     RunStarted | RunStopped | BarConsumed | SignalRaised | ProposalMade | VerdictGiven
     | OrderPlaced | OrderReleased | FillBooked | TradingStateChanged | AnchorMoved | EquityMarked
-    | Halted | Resumed
+    | Halted | Resumed | ConditionChanged
 )  # fmt: skip
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -253,7 +268,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     for kind in (
         RunStarted, RunStopped, BarConsumed, SignalRaised, ProposalMade, VerdictGiven,
         OrderPlaced, OrderReleased, FillBooked, TradingStateChanged, AnchorMoved, EquityMarked,
-        Halted, Resumed,
+        Halted, Resumed, ConditionChanged,
     )
 }  # fmt: skip
 

@@ -51,19 +51,20 @@ class ExitReason(IntEnum):
 class Rule(IntEnum):
     """Everything that can refuse, shrink or void an entry. Names are the rule ids users read.
 
-    The order is the order in which the policy looks: first what refuses outright, then what
-    shrinks, then what the quantity left must satisfy, last what can still void a granted order.
+    The order is the order in which the policy looks: first whether the instrument may be entered
+    at all now, then what else refuses outright, then what shrinks, then what the quantity left
+    must satisfy, last what can still void a granted order.
     """
 
     NONE = 0
-    NOT_FINITE = 1
-    MANUAL_HALT = 2
-    MAX_DRAWDOWN_PCT = 3
-    DAILY_STOP_LOSS_PCT = 4
-    MAX_STALE_BARS = 5
-    NOT_IN_UNIVERSE = 6
-    REGIME = 7
-    MODE_NOT_CHOSEN = 8
+    MAX_STALE_BARS = 1
+    NOT_IN_UNIVERSE = 2
+    REGIME = 3
+    MODE_NOT_CHOSEN = 4
+    NOT_FINITE = 5
+    MANUAL_HALT = 6
+    MAX_DRAWDOWN_PCT = 7
+    DAILY_STOP_LOSS_PCT = 8
     SHORT_NOT_ALLOWED = 9
     OPPOSITE_SLOT_OPEN = 10
     MAX_OPEN_POSITIONS = 11

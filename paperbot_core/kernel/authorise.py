@@ -27,10 +27,12 @@ from paperbot_core.kernel.words import (
     MAX_NET_PCT,
     MAX_OPEN_POSITIONS,
     MAX_POSITION_SIZE_PCT,
+    MAX_STALE_BARS,
     MAX_TIER_PCT,
     MAX_TRADES_PER_DAY,
     MAX_TRADES_PER_HOUR,
     MIN_NOTIONAL,
+    MODE_NOT_CHOSEN,
     NONE,
     NOT_ASKED,
     NOT_FINITE,
@@ -152,11 +154,22 @@ def opposite_open(specs: Table, slots: Table, s: int, side: int) -> bool:
 
 
 @lean
+def may_enter(facts: Table, barred: int) -> bool:
+    """Note what the market data, the universe, the regime and the mode say; True if all agree."""
+    for rule in range(MAX_STALE_BARS, MODE_NOT_CHOSEN + 1):
+        if not state_fact(facts, rule, 0.0, 1.0 if barred == rule else 0.0, barred != rule):
+            return False
+    return True
+
+
+@lean
 def refusal(
     now: int, a: Account, p: Limits, m: Market, spec: Spec, slot: Slot, specs: Table, slots: Table,
     facts: Table, s: int,
 ) -> int:
     """Return the first rule that refuses outright, whatever the size; NONE if none does."""
+    if not may_enter(facts, slot.barred):
+        return int(slot.barred)
     prices = slot.order_cap > 0.0 and slot.order_price > 0.0 and m.last > 0.0
     finite = math.isfinite(slot.order_cap) and math.isfinite(slot.order_price)
     stop = slot.order_stop > 0.0 and math.isfinite(slot.order_stop) if spec.has_stop else True
@@ -291,7 +304,7 @@ def grant(
 @lean
 def judge(
     now: int, a: Account, p: Limits, markets: Table, specs: Table, slots: Table, clusters: Table,
-    tiers: Table, facts: Table, refused: Table, shrunk: Table, s: int, review: Review,
+    tiers: Table, facts: Table, shrunk: Table, s: int, review: Review,
 ) -> int:
     """Put one proposal through the policy; return the rule that refused it, NONE if granted."""
     for rule in range(RULES):
@@ -333,8 +346,7 @@ def authorise(
     for k in range(asked):
         s = queue[k]
         wished = slots[s].order_qty
-        rule = judge(now, a, p, markets, specs, slots, clusters, tiers, facts, refused, shrunk, s,
-                     review)
+        rule = judge(now, a, p, markets, specs, slots, clusters, tiers, facts, shrunk, s, review)
         if rule != NONE:
             refused[rule] += 1
         witness(s, wished, rule)

@@ -25,17 +25,18 @@ TAPE = 1 << 14
 def _drive(
     first: Any, steps: Any, quiet: Any, bar_width: Any, signal_width: Any, times: Any,
     bar_rows: Any, slot_rows: Any, opens: Any, highs: Any, lows: Any, closes: Any, volumes: Any,
-    bits: Any, columns: Any, constants: Any, values: Any, account: Any, limits: Any, markets: Any,
-    specs: Any, slots: Any, boxes: Any, clusters: Any, tiers: Any, active: Any, queue: Any,
-    facts: Any, legs: Any, trades: Any, refused: Any, shrunk: Any, equity: Any, cash: Any,
-    gross: Any, legs_full: Any, trades_full: Any,
+    bits: Any, columns: Any, constants: Any, values: Any, tier_steps: Any, splits: Any,
+    dividends: Any, account: Any, limits: Any, markets: Any, specs: Any, slots: Any, boxes: Any,
+    clusters: Any, tiers: Any, active: Any, queue: Any, facts: Any, legs: Any, trades: Any,
+    refused: Any, shrunk: Any, equity: Any, cash: Any, gross: Any, legs_full: Any, trades_full: Any,
 ) -> Any:
     """Call `drive` with the single records taken out of their arrays and nobody watching."""
     return drive(
         first, steps, quiet, bar_width, signal_width, times, bar_rows, slot_rows, opens, highs,
-        lows, closes, volumes, bits, columns, constants, values, account[0], limits[0], markets,
-        specs, slots, boxes, clusters, tiers, active, queue, facts, legs, trades, refused, shrunk,
-        equity, cash, gross, legs_full, trades_full, no_review, no_witness,
+        lows, closes, volumes, bits, columns, constants, values, tier_steps, splits, dividends,
+        account[0], limits[0], markets, specs, slots, boxes, clusters, tiers, active, queue, facts,
+        legs, trades, refused, shrunk, equity, cash, gross, legs_full, trades_full, no_review,
+        no_witness,
     )
 
 

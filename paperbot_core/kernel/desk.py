@@ -59,6 +59,10 @@ class StrategyPlan:
     max_r: Sequence[float] = (math.inf,) * 16
     min_bars: Sequence[int] = (0,) * 16
 
+    def size_in(self, tier: str) -> float:
+        """Return the size in a tier; NaN, which is refused, where the strategy has none for it."""
+        return self.size_by_tier.get(tier, self.size)
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -72,6 +76,7 @@ class Desk:
     clusters: int
     instruments: tuple[Instrument, ...]
     slots: tuple[SlotKey, ...]
+    tier_names: tuple[str, ...]
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -100,17 +105,17 @@ def market_row(
         "fee_in_base": int(instrument.fee_asset == "base"),
         "shortable": int(instrument.shortable),
         "continuous": int(not instrument.sessions),
-        "cluster": cluster, "tier": tier, "tf_ms": tf_ms, "max_hold_ms": instrument.max_hold_ms,
+        "cluster": cluster, "tier": tier, "tf_ms": tf_ms,
         "last": math.nan, "loss_ts": -NEVER,
     }
 
 
-def spec_row(plan: StrategyPlan, number: int, market: int, instrument: Instrument) -> Row:
+def spec_row(plan: StrategyPlan, number: int, market: int) -> Row:
     """Return the spec record of one slot."""
     rungs, adds = list(plan.rungs), list(plan.adds)
     return {
         "strategy": number, "market": market, "tf_ms": plan.tf_ms, "by_risk": int(plan.by_risk),
-        "size": plan.size_by_tier.get(instrument.tier, plan.size), "collar": plan.collar,
+        "collar": plan.collar,
         "has_stop": int(plan.has_stop), "has_trail": int(plan.has_trail),
         "trail_after_r": plan.trail_after_r, "breakeven_after_r": plan.breakeven_after_r,
         "rungs": len(rungs), "rung_r": _padded([r for r, _ in rungs]),
@@ -138,12 +143,14 @@ def build_desk(
     symbols: Mapping[str, Sequence[str]],
     cash: float,
     fills: Fills,
+    tier_holds: Mapping[str, int] | None = None,
 ) -> Desk:
     """Lay out slots, markets, clusters and tiers.
 
     Args:
         limits: the `LIMITS` record (see `policy_limits`).
         tier_limits: fraction of equity by tier; a tier not listed is capped by gross alone.
+        tier_holds: how many ms a position entered in a tier is held at most; none by default.
         instruments: every instrument with bars; they are numbered by symbol.
         timeframes: length in ms of the bars that the run steps on, by symbol.
         plans: strategies in order of service.
@@ -152,8 +159,9 @@ def build_desk(
         fills: slippage and volume share of the simulation.
     """
     ordered = tuple(sorted(instruments, key=lambda i: i.symbol))
+    tier_holds = tier_holds or {}
     clusters = sorted({i.cluster or i.symbol for i in ordered})
-    tiers = sorted({i.tier for i in ordered})
+    tiers = sorted({*tier_limits, *tier_holds, *(i.tier for i in ordered)})
     markets = tuple(
         market_row(
             i, tf_ms=timeframes[i.symbol], cluster=clusters.index(i.cluster or i.symbol),
@@ -168,13 +176,16 @@ def build_desk(
         for symbol in sorted(symbols[plan.name]):
             market = number[symbol]
             keys.append(SlotKey(plan.name, symbol))
-            specs.append(spec_row(plan, order, market, ordered[market]))
+            specs.append(spec_row(plan, order, market))
     account = {
         "cash": cash, "equity": cash, "peak": cash, "anchor": cash, "anchor_day": -1,
         "trip_day": -1,
     }
     return Desk(
         account=account, limits=dict(limits), markets=markets, specs=tuple(specs),
-        tiers=tuple({"limit": tier_limits.get(t, math.inf)} for t in tiers),
-        clusters=len(clusters), instruments=ordered, slots=tuple(keys),
+        tiers=tuple(
+            {"limit": tier_limits.get(t, math.inf), "max_hold_ms": tier_holds.get(t, 0)}
+            for t in tiers
+        ),
+        clusters=len(clusters), instruments=ordered, slots=tuple(keys), tier_names=tuple(tiers),
     )

@@ -15,8 +15,8 @@ from paperbot_core.kernel.propose import idle
 from paperbot_core.kernel.records import Account, Box, Limits, Market, Table
 from paperbot_core.kernel.step import step
 
-#: Signal columns of a slot, in this order: strength, per, stop, trail, limit.
-SIGNAL_COLUMNS = 5
+#: Signal columns of a slot, in this order: strength, per, stop, trail, limit, size, barred.
+SIGNAL_COLUMNS = 7
 
 
 @lean
@@ -28,8 +28,16 @@ def load_bar(
     m.present = 1
     m.ts = now - m.tf_ms
     m.open, m.high, m.low = opens[at], highs[at], lows[at]
-    m.close, m.volume = closes[at], volumes[at]
-    m.last = m.close
+    m.last, m.volume = closes[at], volumes[at]
+
+
+@lean
+def load_event(m: Market, split: float, dividend: float) -> None:
+    """Make a split or dividend, if there is one, the event before the current bar of `m`."""
+    m.split, m.dividend = split, dividend
+    m.event = 1 if split != 1.0 or dividend != 0.0 else 0
+    if m.event:
+        m.dust *= split
 
 
 @lean
@@ -51,6 +59,8 @@ def load_box(
     box.stop = pick(values, width, columns[at + 2], constants[at + 2], row)
     box.trail = pick(values, width, columns[at + 3], constants[at + 3], row)
     box.limit = pick(values, width, columns[at + 4], constants[at + 4], row)
+    box.size = pick(values, width, columns[at + 5], constants[at + 5], row)
+    box.barred = int(pick(values, width, columns[at + 6], constants[at + 6], row))
 
 
 @lean
@@ -58,28 +68,37 @@ def drive(
     first: int, steps: int, quiet: bool, bar_width: int, signal_width: int, times: Table,
     bar_rows: Table, slot_rows: Table, opens: Table, highs: Table, lows: Table, closes: Table,
     volumes: Table, bits: Table,
-    columns: Table, constants: Table, values: Table, a: Account, p: Limits, markets: Table,
-    specs: Table, slots: Table, boxes: Table, clusters: Table, tiers: Table, active: Table,
-    queue: Table, facts: Table, legs: Table, trades: Table, refused: Table, shrunk: Table,
-    equity: Table, cash: Table, gross: Table, legs_full: int, trades_full: int, review: Review,
-    witness: Witness,
+    columns: Table, constants: Table, values: Table, tier_steps: Table, splits: Table,
+    dividends: Table, a: Account, p: Limits, markets: Table, specs: Table, slots: Table,
+    boxes: Table, clusters: Table, tiers: Table, active: Table, queue: Table, facts: Table,
+    legs: Table, trades: Table, refused: Table, shrunk: Table, equity: Table, cash: Table,
+    gross: Table, legs_full: int, trades_full: int, review: Review, witness: Witness,
 ) -> int:
     """Run the steps `first` .. `steps` - 1 and return the number of the next one.
 
     Returns early, to be called again, when the tapes are nearly full. `bar_rows` and `slot_rows`
     are empty where every instrument has a bar at every step. `quiet` skips what `idle` excuses;
-    the result is the same without it. `cash` and `gross` stay empty where nobody asks for them.
+    the result is the same without it. `cash` and `gross` stay empty where nobody asks for them,
+    `tier_steps`, `splits` and `dividends` where nothing of the kind happens.
     """
     dense = len(bar_rows) == 0
+    moving = len(tier_steps) > 0
+    eventful = len(splits) > 0
     whole_curve = len(cash) > 0
     for i in range(first, steps):
         now = times[i]
         for j in range(len(markets)):
             row = i if dense else bar_rows[j * steps + i]
             if row >= 0:
-                load_bar(markets[j], j * bar_width + row, now, opens, highs, lows, closes, volumes)
+                at = j * bar_width + row
+                load_bar(markets[j], at, now, opens, highs, lows, closes, volumes)
+                if eventful:
+                    load_event(markets[j], splits[at], dividends[at])
             else:
                 markets[j].present = 0
+                markets[j].event = 0
+            if moving:
+                markets[j].tier = tier_steps[j * steps + i]
         count = 0
         for s in range(len(slots)):
             box = boxes[s]

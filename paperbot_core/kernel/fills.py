@@ -62,6 +62,45 @@ def release(
 
 
 @lean
+def settle_event(a: Account, m: Market, slot: Slot) -> None:
+    """Apply the event of `m` to one slot: pay the dividend, then exchange the shares of a split.
+
+    A short pays what a long receives. Levels are rounded to the tick as they were when set: stops
+    towards the price, limits and collars against filling.
+    """
+    paid = slot.qty * m.dividend
+    a.cash += paid
+    a.income += paid
+    slot.income += paid
+    if m.split == 1.0:
+        return
+    ratio = m.split
+    if slot.qty != 0.0:
+        long = slot.qty > 0.0
+        slot.qty *= ratio
+        slot.first_qty *= ratio
+        slot.entered_qty *= ratio
+        slot.exited_qty *= ratio
+        slot.rung_filled *= ratio
+        slot.first_price /= ratio
+        slot.r /= ratio
+        slot.water /= ratio
+        level = slot.stop / ratio
+        slot.stop = (
+            ceil_grid(level, m.tick_n, m.tick_d) if long else floor_grid(level, m.tick_n, m.tick_d)
+        )
+    if slot.order != ORDER_NONE:
+        buys = slot.order_side > 0
+        slot.order_qty *= ratio
+        slot.order_cap /= ratio
+        slot.order_stop /= ratio
+        level = slot.order_price / ratio
+        slot.order_price = (
+            floor_grid(level, m.tick_n, m.tick_d) if buys else ceil_grid(level, m.tick_n, m.tick_d)
+        )
+
+
+@lean
 def open_leg(
     a: Account, m: Market, spec: Spec, slot: Slot, box: Box, legs: Table, s: int,
     qty: float, price: float, reference: float, maker: int,
@@ -89,6 +128,7 @@ def open_leg(
         slot.entry_ts, slot.entry_row = m.ts, forming_row(box)
         slot.entered_qty, slot.entered_value = 0.0, 0.0
         slot.exited_qty, slot.exited_value, slot.trade_fees = 0.0, 0.0, 0.0
+        slot.income = 0.0
         slot.rung, slot.rung_filled, slot.added = 0, 0.0, 0
         slot.trailing, slot.water = 0, price
         slot.entry_rule, slot.exit_due, slot.targets_wait = slot.order_rule, 0, 0
@@ -112,7 +152,7 @@ def write_trade(
 ) -> None:
     """Append the finished round trip of a slot and start its cooldowns."""
     paid = slot.exited_value - slot.entered_value
-    pnl = side * paid - slot.trade_fees
+    pnl = side * paid - slot.trade_fees + slot.income
     risk = slot.r * slot.first_qty
     trade = trades[a.trades]
     trade.slot, trade.side, trade.entry_ts, trade.exit_ts = s, side, slot.entry_ts, m.ts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,11 @@ class Inputs:
     close, volume. `bar_rows` (m, n) and `slot_rows` (s, n) int32 give the row that closes at a
     step, or `-r - 1` while row r is still forming; both are empty (0, 0) where every row number is
     the step number. `bits` (s, rows) uint32; `values` (k, rows) float64 holds the signal columns,
-    `columns` (s, 5) their numbers or -1, `constants` (s, 5) the values used for -1.
+    `columns` (s, 7) their numbers or -1, `constants` (s, 7) the values used for -1, in the order of
+    `drive.SIGNAL_COLUMNS`. `tiers` (m, n) int8 is the tier of each instrument at each step, empty
+    (0, 0) where it never changes. `splits` and `dividends` (m, rows) float64 hold what is in force
+    from the open of a bar on (new shares for an old one, cash a share held before; 1 and 0 where
+    there is nothing), both empty (0, 0) where there never is.
     """
 
     times: NDArray[np.int64]
@@ -30,13 +34,16 @@ class Inputs:
     columns: NDArray[np.int64]
     constants: Floats
     values: Floats
+    tiers: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+    splits: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    dividends: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Return all arrays in the order in which `drive` takes them."""
         return (
             self.times, self.bar_rows, self.slot_rows, *self.bars, self.bits, self.columns,
-            self.constants, self.values,
+            self.constants, self.values, self.tiers, self.splits, self.dividends,
         )
 
 

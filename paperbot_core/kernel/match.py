@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from paperbot_core.features.compiling import lean
-from paperbot_core.kernel.fills import close_leg, open_leg, release
+from paperbot_core.kernel.fills import close_leg, open_leg, release, settle_event
 from paperbot_core.kernel.grid import ceil_grid, floor_grid, worse
 from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
@@ -203,6 +203,11 @@ def match(
     count: int, queue: Table, legs: Table, trades: Table, refused: Table,
 ) -> None:
     """Fill what the bars of this step allow, for the first `count` slots listed in `active`."""
+    for k in range(count):
+        slot = slots[active[k]]
+        m = markets[specs[active[k]].market]
+        if m.event:
+            settle_event(a, m, slot)
     pending = 0
     for k in range(count):
         s = active[k]

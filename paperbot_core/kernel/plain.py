@@ -67,14 +67,14 @@ class PlainKernel:
         if self.account.anchor_day < 0:
             self.account.anchor_day = first_open_ts // DAY_MS
 
-    def load(self, now: int, bars: Sequence[Bar | None]) -> None:
+    def load(self, bars: Sequence[Bar | None]) -> None:
         """Set the bar of each market (None: none closes now)."""
         for m, bar in zip(self.markets, bars, strict=True):
-            m.present = 0
+            m.present = m.event = 0
             if bar is not None:
                 m.present, m.ts = 1, bar.ts
                 m.open, m.high, m.low = bar.open, bar.high, bar.low
-                m.close, m.volume, m.last = bar.close, bar.volume, bar.close
+                m.last, m.volume = bar.close, bar.volume
 
     def step(self, now: int, *, simulate: bool = True) -> None:
         """Run one decision time over the loaded bars and boxes; `simulate` runs `match` first."""

@@ -7,7 +7,7 @@ import math
 from paperbot_core.features.compiling import lean
 from paperbot_core.kernel.fills import release
 from paperbot_core.kernel.grid import ceil_grid, floor_grid
-from paperbot_core.kernel.records import Account, Box, Market, Slot, Spec, Table
+from paperbot_core.kernel.records import MAX_RULES, Account, Box, Market, Slot, Spec, Table
 from paperbot_core.kernel.words import (
     ENTRY_BITS,
     EXIT_BITS,
@@ -23,8 +23,6 @@ from paperbot_core.kernel.words import (
     SIGNAL_WITHDRAWN,
 )
 
-MAX_RULES = 8
-
 
 @lean
 def idle(now: int, slot: Slot, box: Box, m: Market) -> bool:
@@ -36,6 +34,8 @@ def idle(now: int, slot: Slot, box: Box, m: Market) -> bool:
         return False
     if slot.qty == 0.0:
         return bool((box.bits & ENTRY_BITS) == 0)
+    if m.event:
+        return False
     if (box.bits & EXIT_BITS) != 0 or box.row >= slot.wake_row or now >= slot.wake_ts:
         return False
     if box.row >= 0 and (slot.water >= slot.wake_high or slot.water <= slot.wake_low):
@@ -71,7 +71,7 @@ def rearm(m: Market, spec: Spec, slot: Slot) -> None:
     else:
         slot.wake_low, slot.wake_high = slot.first_price - far, behind
     slot.wake_row = slot.entry_row + spec.max_bars - 1 if spec.max_bars > 0 else NEVER
-    slot.wake_ts = slot.entry_ts + m.max_hold_ms if m.max_hold_ms > 0 else NEVER
+    slot.wake_ts = slot.entry_ts + slot.hold_ms if slot.hold_ms > 0 else NEVER
 
 
 @lean
@@ -133,7 +133,7 @@ def ask_add(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     slot.order_add, slot.order_side = 1, side
     slot.order_qty = spec.add_fraction[slot.added] * slot.first_qty
     slot.order_stop = slot.r
-    slot.order_rule = slot.entry_rule
+    slot.order_rule, slot.barred = slot.entry_rule, box.barred
     slot.added += 1
     price_market(m, spec, slot)
     slot.order_ts, slot.order_row = now, box.row
@@ -153,7 +153,9 @@ def price_market(m: Market, spec: Spec, slot: Slot) -> None:
 
 
 @lean
-def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
+def ask_entry(
+    now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box, hold_ms: int
+) -> bool:
     """Fill in the order fields of a wished entry; no two sides at once, none against an exit.
 
     Strength and limit of a box belong to its first true entry rule, so where both sides have one
@@ -170,7 +172,7 @@ def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box)
     rule = first_rule(bits & RULE_MASK) if long else first_rule((bits >> 8) & RULE_MASK)
     slot.order_add, slot.order_side, slot.order_rule = 0, side, rule
     slot.order_ts, slot.order_row = now, box.row
-    slot.strength = box.strength
+    slot.strength, slot.barred, slot.hold_ms = box.strength, box.barred, hold_ms
     slot.order_stop = box.stop if spec.has_stop else 0.0
     limit_bars = spec.limit_bars[rule if long else MAX_RULES + rule]
     if limit_bars > 0:
@@ -183,28 +185,26 @@ def ask_entry(now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box)
     else:
         price_market(m, spec, slot)
     base = box.per if spec.by_risk else m.last
-    slot.order_qty = a.equity * spec.size / base if base > 0.0 else math.nan
+    slot.order_qty = a.equity * box.size / base if base > 0.0 else math.nan
     return True
 
 
 @lean
-def out_of_time(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
+def out_of_time(now: int, spec: Spec, slot: Slot, box: Box) -> bool:
     """Return whether the position has been held for as long as its strategy or tier allows."""
     if spec.max_bars > 0 and box.row - slot.entry_row + 1 >= spec.max_bars:
         return True
-    return bool(m.max_hold_ms > 0 and now - slot.entry_ts >= m.max_hold_ms)
+    return bool(slot.hold_ms > 0 and now - slot.entry_ts >= slot.hold_ms)
 
 
 @lean
-def manage(
-    now: int, a: Account, m: Market, spec: Spec, slot: Slot, box: Box
-) -> bool:
+def manage(now: int, m: Market, spec: Spec, slot: Slot, box: Box) -> bool:
     """Decide exits, stop moves and adds of an open position; True if an add is asked for."""
     rule = exit_rule(m, spec, slot, box)
     if slot.exit_due == 0:
         if rule >= 0:
             slot.exit_due, slot.exit_rule = EXIT_SIGNAL, rule
-        elif out_of_time(now, m, spec, slot, box):
+        elif out_of_time(now, spec, slot, box):
             slot.exit_due = EXIT_TIME
     move_stop(m, spec, slot, box)
     if slot.exit_due != 0 or slot.order != ORDER_NONE:
@@ -233,8 +233,8 @@ def rest_limit(
 
 @lean
 def propose(
-    now: int, a: Account, markets: Table, specs: Table, slots: Table, boxes: Table, active: Table,
-    count: int, queue: Table, legs: Table, refused: Table,
+    now: int, a: Account, markets: Table, specs: Table, slots: Table, boxes: Table, tiers: Table,
+    active: Table, count: int, queue: Table, legs: Table, refused: Table,
 ) -> int:
     """Ask the listed slots; return how many entries stand in `queue`, in order of service.
 
@@ -250,12 +250,12 @@ def propose(
             continue
         wants = False
         if slot.qty != 0.0:
-            wants = manage(now, a, m, spec, slot, box)
+            wants = manage(now, m, spec, slot, box)
         elif slot.order == ORDER_LIMIT:
             if rest_limit(a, m, spec, slot, box, legs, refused, s):
-                wants = ask_entry(now, a, m, spec, slot, box)
+                wants = ask_entry(now, a, m, spec, slot, box, tiers[m.tier].max_hold_ms)
         elif slot.order == ORDER_NONE:
-            wants = ask_entry(now, a, m, spec, slot, box)
+            wants = ask_entry(now, a, m, spec, slot, box, tiers[m.tier].max_hold_ms)
         if wants:
             place = asked
             while place > 0 and served_before(specs, slots, s, queue[place - 1]):

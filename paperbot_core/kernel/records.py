@@ -33,7 +33,7 @@ FLOAT, INT, FLAG = np.float64, np.int64, np.int8
 
 #: The account: one record. `halt` is 0, HALT_DRAWDOWN or HALT_MANUAL; `reduce_until` is the
 #: midnight until which only exits are allowed, `trip_day` the day of the anchor it was lost to;
-#: `dusty` says that some market has held dust.
+#: `dusty` says that some market has held dust; `income` sums dividends.
 ACCOUNT: Fields = (
     ("cash", FLOAT), ("equity", FLOAT), ("gross", FLOAT), ("peak", FLOAT),
     ("anchor", FLOAT), ("anchor_day", INT), ("reduce_until", INT), ("trip_day", INT),
@@ -43,7 +43,7 @@ ACCOUNT: Fields = (
     ("held_gross", FLOAT), ("net_if_long", FLOAT), ("net_if_short", FLOAT),
     ("marks", INT), ("exposure_sum", FLOAT), ("traded", FLOAT), ("fees", FLOAT),
     ("slippage_cost", FLOAT), ("legs", INT), ("trades", INT), ("ambiguous", INT),
-    ("dusty", FLAG),
+    ("dusty", FLAG), ("income", FLOAT),
 )
 
 #: policy.yaml as numbers: fractions of equity, counts, milliseconds.
@@ -55,14 +55,17 @@ LIMITS: Fields = (
 )
 
 #: One instrument: its grid as exact fractions (`tick_n / tick_d`), its costs, its current bar.
-#: `present` says whether a bar of it closes at this step; `last` is the last close seen.
+#: `present` says whether a bar of it closes at this step; `last` is the last close seen. `event`
+#: says that shares split (`split` new for each old one) or pay `dividend` before this bar opens.
+#: `tier` is the one the instrument is in now.
 MARKET: Fields = (
     ("tick_n", FLOAT), ("tick_d", FLOAT), ("lot_n", FLOAT), ("lot_d", FLOAT),
     ("min_notional", FLOAT), ("maker", FLOAT), ("taker", FLOAT), ("slippage", FLOAT),
     ("volume_share", FLOAT), ("fee_in_base", FLAG), ("shortable", FLAG), ("continuous", FLAG),
-    ("cluster", INT), ("tier", INT), ("tf_ms", INT), ("max_hold_ms", INT),
+    ("cluster", INT), ("tier", INT), ("tf_ms", INT),
     ("present", FLAG), ("ts", INT), ("open", FLOAT), ("high", FLOAT), ("low", FLOAT),
-    ("close", FLOAT), ("volume", FLOAT), ("last", FLOAT),
+    ("volume", FLOAT), ("last", FLOAT),
+    ("event", FLAG), ("split", FLOAT), ("dividend", FLOAT),
     ("dust", FLOAT), ("loss_ts", INT), ("exposure", FLOAT),
 )
 
@@ -70,7 +73,7 @@ MARKET: Fields = (
 #: 8-15 short. `gated` has a bit for each exit rule that looks at the own position.
 SPEC: Fields = (
     ("strategy", INT), ("market", INT), ("tf_ms", INT),
-    ("by_risk", FLAG), ("size", FLOAT), ("collar", FLOAT),
+    ("by_risk", FLAG), ("collar", FLOAT),
     ("has_stop", FLAG), ("has_trail", FLAG), ("trail_after_r", FLOAT), ("breakeven_after_r", FLOAT),
     ("rungs", INT), ("rung_r", FLOAT, MAX_RUNGS), ("rung_fraction", FLOAT, MAX_RUNGS),
     ("rungs_full", FLAG),
@@ -83,14 +86,17 @@ SPEC: Fields = (
 
 #: The signals of one slot at this step. `row` is the bar of the slot that closes now, or
 #: `-row - 1` of the one still forming. `bits`: 0-7 entry.long, 8-15 entry.short, 16-23 exit.long,
-#: 24-31 exit.short.
+#: 24-31 exit.short. `size` is the fraction of equity to hold or to risk; `barred` is the rule that
+#: keeps the slot from entering now whatever the account looks like, NONE if there is none.
 BOX: Fields = (
     ("bits", INT), ("row", INT), ("strength", FLOAT), ("per", FLOAT), ("stop", FLOAT),
-    ("trail", FLOAT), ("limit", FLOAT),
+    ("trail", FLOAT), ("limit", FLOAT), ("size", FLOAT), ("barred", INT),
 )
 
 #: One strategy on one instrument: position, stop, pending orders. `wake_*` are the prices and
-#: times at which an open position must be looked at.
+#: times at which an open position must be looked at. `hold_ms` is how long the tier in which it was
+#: entered may hold it (0: no limit), `barred` the rule of its last wish (see `BOX`), `income` its
+#: dividends.
 SLOT: Fields = (
     ("qty", FLOAT), ("first_price", FLOAT), ("first_qty", FLOAT), ("r", FLOAT),
     ("stop", FLOAT), ("stop_reason", INT), ("trailing", FLAG), ("water", FLOAT),
@@ -103,12 +109,13 @@ SLOT: Fields = (
     ("order", INT), ("order_add", FLAG), ("order_side", INT), ("order_qty", FLOAT),
     ("order_price", FLOAT), ("order_cap", FLOAT), ("order_cash", FLOAT), ("order_stop", FLOAT),
     ("order_ts", INT), ("order_row", INT), ("order_bars", INT), ("order_seq", INT),
-    ("order_rule", INT), ("strength", FLOAT),
+    ("order_rule", INT), ("strength", FLOAT), ("barred", INT), ("hold_ms", INT), ("income", FLOAT),
     ("wake_low", FLOAT), ("wake_high", FLOAT), ("wake_row", INT), ("wake_ts", INT),
 )
 
-#: A tier of the universe: the fraction of equity it may take, and what it holds (scratch).
-TIER: Fields = (("limit", FLOAT), ("held", FLOAT))
+#: A tier of the universe: the fraction of equity it may take, how long a position entered in it is
+#: held at most (0: no limit), and what it holds (scratch).
+TIER: Fields = (("limit", FLOAT), ("max_hold_ms", INT), ("held", FLOAT))
 
 #: One rule's answer to one proposal; a table with a row for each `domain.words.Rule`.
 FACT: Fields = (

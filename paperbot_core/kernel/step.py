@@ -18,7 +18,8 @@ def decide(
 ) -> None:
     """Value the account at `now`, ask the active slots, and put their wishes to the policy."""
     mark(now, a, p, markets, specs, slots)
-    asked = propose(now, a, markets, specs, slots, boxes, active, count, queue, legs, refused)
+    asked = propose(now, a, markets, specs, slots, boxes, tiers, active, count, queue, legs,
+                    refused)
     if asked > 0:
         authorise(now, a, p, markets, specs, slots, clusters, tiers, queue, asked, facts, refused,
                   shrunk, review, witness)

@@ -14,8 +14,10 @@ from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.kernel.desk import Fills
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.check import check_project
+from paperbot_core.research.conditions import condition_facts
 from paperbot_core.research.history import History, load_history
 from paperbot_core.research.metrics_breakdown import breakdowns
 from paperbot_core.research.request import BacktestRequest
@@ -89,10 +91,12 @@ def prepare(
     policy: Path | None = None,
     universe: Path | None = None,
     plugins: Callable[[Project], Plugins] | None = None,
+    record: Path | None = None,
 ) -> Prepared:
     """Check the project and read the candles a request needs.
 
-    `plugins` loads them, if the run needs any (default: all installed).
+    `plugins` loads them, if the run needs any (default: all installed). `record` is the file in
+    which the universe was recorded (default: that of the project's state directory).
 
     Raises:
         UserError, DataError: everything wrong with the files, the candles or the request.
@@ -109,13 +113,14 @@ def prepare(
     )
     history = load_history(
         project, strategies, request.paths, symbol=request.symbol, timeframe=request.timeframe,
-        detail=request.detail, span=request.span,
+        detail=request.detail, span=request.span, record=record or project.state_dir / RECORD_NAME,
     )
     simulation = project.settings.simulation
     slippage = simulation.slippage_bps if request.slippage_bps is None else request.slippage_bps
     cash = project.settings.wallet.cash if request.cash is None else request.cash
     setup = Setup(
         policy=project.policy,
+        universe=project.universe,
         instruments={
             symbol: with_fee(project.instrument(symbol), request.fee_bps) for symbol in history.base
         },
@@ -152,7 +157,7 @@ def run_backtest(
     clock.lap("simulate")
     faults = tuple(source.faults.warnings())
     facts = summarise(ready, stage, run, faults)
-    facts["config"] = project_texts(ready.project)
+    facts["config"] = project_texts(ready.project, ready.project.state_dir / RECORD_NAME)
     facts["request"] = request_facts(request, facts["params"], policy, universe)
     clock.lap("summarise")
     facts["timing"] = clock.laps
@@ -187,11 +192,15 @@ def run_identity(ready: Prepared, stage: Stage) -> str:
     digest = hashlib.sha256()
     setup = ready.setup
     digest.update(setup.policy.digest.encode())
-    rules = (setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()))
+    regime = setup.universe.regime
+    rules = (setup.cash, setup.fills, setup.span, sorted(setup.instruments.items()), regime)
     digest.update(repr(rules).encode())
     if ready.plugins is not None:
         used = (ready.plugins.versions(), sorted(ready.project.settings.risk_checks.items()))
         digest.update(repr(used).encode())
+    membership = ready.history.conditions.membership
+    for snapshot in membership.snapshots if membership is not None else ():
+        digest.update(repr((snapshot.ts, sorted(snapshot.tiers.items()))).encode())
     for c in ready.strategies:
         digest.update(ready.project.strategy(c.file.name).text.encode())
         digest.update(repr(sorted(c.params.items())).encode())
@@ -244,6 +253,7 @@ def summarise(
         "params": {c.file.name: dict(c.params) for c in ready.strategies},
         "risk_checks": dict(run.review.counts) if run.review is not None else {},
         "plugins": ready.plugins.versions() if ready.plugins is not None else {},
+        "conditions": condition_facts(ready.history),
         "policy_digest": ready.setup.policy.digest,
         "timerange": str(ready.setup.span),
         "candles": candle_facts(ready.history.files),

@@ -94,8 +94,12 @@ def baseline_content(
     candles = [market(i.symbol, compiled.timeframe_ms) for i in instruments]
     history = _history(compiled, candles)
     stage = Stage(history, [compiled], TimeRange())
+    # The record is about the strategy: which symbols a project admits when is not part of it.
+    universe = project.universe.model_copy(
+        update={"filters": None, "discovery": None, "regime": None}
+    )
     setup = Setup(
-        PolicyFile.model_validate(policy), {i.symbol: i for i in instruments}, CASH
+        PolicyFile.model_validate(policy), universe, {i.symbol: i for i in instruments}, CASH
     )
     run = simulate(stage, [compiled], setup, driver="plain", source=SignalSource(plugins))
     stops = _Stops()

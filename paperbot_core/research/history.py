@@ -9,17 +9,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paperbot_core.config.project import Project
+from paperbot_core.config.policy import DataLimits
+from paperbot_core.config.project import UNIVERSE_NAME, Project
 from paperbot_core.config.universe import UNLISTED
 from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_error
-from paperbot_core.domain.market import Candles, timeframe_text
+from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
 from paperbot_core.market.files import find_candles, read_candles
+from paperbot_core.market.guards import RefusedBar, screen
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.quality import gap_report
 from paperbot_core.market.resample import resample
+from paperbot_core.market.standing import Conditions, admitted
 from paperbot_core.market.timerange import TimeRange
+from paperbot_core.research.conditions import (
+    RegimeLine,
+    finest_frames,
+    know,
+    regime_line,
+    with_regime,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
 Key = tuple[str, int]
 
 ALL_TIME = TimeRange()
+NO_CONDITIONS = Conditions()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +46,17 @@ class History:
 
     `base` has, by symbol, the bars the kernel steps on; `own` has, by (symbol, ms), the bars of
     each strategy's timeframe (the same object where they coincide). `symbols` lists what each
-    strategy trades.
+    strategy trades; `conditions` are what is known besides bars, `refused` the bars that the
+    policy's guards did not believe.
     """
 
     base: Mapping[str, Candles]
     own: Mapping[Key, Candles]
     symbols: Mapping[str, tuple[str, ...]]
+    conditions: Conditions = NO_CONDITIONS
     files: tuple[CandleFile, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    refused: tuple[RefusedBar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,14 +75,6 @@ class TimeLine:
     dense: bool
 
 
-def admitted(project: Project, strategy: str, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Return the symbols a strategy may trade: in its universe, or in no tier at all."""
-    wanted = set(project.symbols_of(strategy))
-    return tuple(
-        s for s in sorted(set(symbols)) if s in wanted or project.universe.tier_of(s) == UNLISTED
-    )
-
-
 def load_history(
     project: Project,
     strategies: Sequence[CompiledStrategy],
@@ -78,12 +84,13 @@ def load_history(
     timeframe: str | None = None,
     detail: int | None = None,
     span: TimeRange = ALL_TIME,
+    record: Path | None = None,
 ) -> History:
     """Read the candles that `strategies` need from `paths`.
 
     A strategy uses the file of its own timeframe, else the coarsest finer one, resampled.
     `detail` (ms) asks for bars of that length under each of them to decide fills. Holes are told
-    where they lie in `span`.
+    where they lie in `span`. `record` is the file in which the universe was recorded.
 
     Raises:
         UserError: PB6501 nothing for a strategy, PB6502 no file of a usable timeframe.
@@ -95,7 +102,8 @@ def load_history(
     known = sorted({f.symbol for f in files})
     symbols = {c.file.name: admitted(project, c.file.name, known) for c in strategies}
     faults = [_nothing(name, known) for name, found in symbols.items() if not found]
-    reader = _Reader(by_key)
+    reader = _Reader(by_key, project.policy.data)
+    regime = read_regime(project, reader, warnings)
     own: dict[Key, Candles] = {}
     for compiled in strategies:
         for name in symbols[compiled.file.name]:
@@ -105,15 +113,44 @@ def load_history(
                 faults.extend(error.diagnostics)
     if faults:
         raise UserError(faults)
-    base = {}
-    for name in sorted({s for s, _ in own}):
-        finest = min(tf for s, tf in own if s == name)
-        base[name] = reader.get(name, finest if detail is None else min(detail, finest))
+    finest = finest_frames(own)
+    base = {
+        name: reader.get(name, tf if detail is None else min(detail, tf))
+        for name, tf in finest.items()
+    }
+    conditions = know(project, {name: own[name, tf] for name, tf in finest.items()}, regime, record)
     warnings += _unlisted(project, base)
     warnings += project.foreign_quotes(base)
     for file, candles in zip(reader.files_read(), reader.read.values(), strict=True):
         warnings += _gaps(file, candles.slice(*span.rows(candles)))
-    return History(base, own, symbols, tuple(reader.files_read()), tuple(warnings))
+    return History(
+        base, own, symbols, conditions, tuple(reader.files_read()), tuple(warnings),
+        tuple(reader.refused),
+    )  # fmt: skip
+
+
+def read_regime(
+    project: Project, reader: _Reader, warnings: list[Diagnostic]
+) -> RegimeLine | None:
+    """Tell the reader the regime of the market over time, from the candles that lead it."""
+    wanted = project.universe.regime
+    if wanted is None:
+        return None
+    try:
+        candles = reader.believed(wanted.symbol, timeframe_ms(wanted.timeframe))
+    except UserError:
+        warnings.append(
+            Diagnostic(
+                "PB6508",
+                f"the regime is not known: no candles of {wanted.symbol} in {wanted.timeframe} or "
+                "finer; what depends on it does not trade",
+                severity=Severity.WARNING,
+                help=f"add them to --data, or take `regime` out of {UNIVERSE_NAME}",
+            )
+        )
+        return None
+    reader.regime = regime_line(project, candles)
+    return reader.regime
 
 
 def _gaps(file: CandleFile, candles: Candles) -> list[Diagnostic]:
@@ -125,20 +162,38 @@ def _gaps(file: CandleFile, candles: Candles) -> list[Diagnostic]:
 
 
 class _Reader:
-    """Reads each file at most once."""
+    """Reads each file at most once; what it hands out is believed, and knows the regime."""
 
-    def __init__(self, files: Mapping[Key, CandleFile]) -> None:
+    def __init__(self, files: Mapping[Key, CandleFile], limits: DataLimits | None) -> None:
         self.files = files
+        self.limits = limits
+        self.regime: RegimeLine | None = None
         self.read: dict[Key, Candles] = {}
         self.made: dict[Key, Candles] = {}
+        self._believed: dict[Key, Candles] = {}
+        self.refused: list[RefusedBar] = []
 
     def files_read(self) -> list[CandleFile]:
         """Return the files in the order in which `read` holds their candles."""
         return [self.files[key] for key in self.read]
 
     def get(self, symbol: str, tf_ms: int) -> Candles:
-        if (symbol, tf_ms) in self.made:
-            return self.made[symbol, tf_ms]
+        if (symbol, tf_ms) not in self.made:
+            self.made[symbol, tf_ms] = with_regime(self.believed(symbol, tf_ms), self.regime)
+        return self.made[symbol, tf_ms]
+
+    def believed(self, symbol: str, tf_ms: int) -> Candles:
+        """Return the bars that the guards of the policy believe."""
+        key = (symbol, tf_ms)
+        if key not in self._believed:
+            candles = self._raw(symbol, tf_ms)
+            if self.limits is not None:
+                candles, refused = screen(candles, self.limits)
+                self.refused += refused
+            self._believed[key] = candles
+        return self._believed[key]
+
+    def _raw(self, symbol: str, tf_ms: int) -> Candles:
         finer = [tf for s, tf in self.files if s == symbol and tf <= tf_ms and tf_ms % tf == 0]
         if not finer:
             have = ", ".join(timeframe_text(tf) for s, tf in sorted(self.files) if s == symbol)
@@ -151,9 +206,7 @@ class _Reader:
         if key not in self.read:
             self.read[key] = read_candles(self.files[key])
         candles = self.read[key]
-        made = candles if key[1] == tf_ms else resample(candles, tf_ms)
-        self.made[symbol, tf_ms] = made
-        return made
+        return candles if key[1] == tf_ms else resample(candles, tf_ms)
 
 
 def _nothing(strategy: str, known: Sequence[str]) -> Diagnostic:

@@ -15,9 +15,11 @@ from paperbot_core.domain.events import EquityMarked, FillBooked, VerdictGiven
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.domain.words import Mode, Rule
 from paperbot_core.ledger.reader import JournalReader
+from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.metrics_breakdown import breakdowns
 from paperbot_core.research.session_record import repeatable
+from paperbot_core.research.why_record import project_texts
 from paperbot_core.trade.rows import fill_rows, trade_rows
 from paperbot_core.trade.session import SessionResult
 from paperbot_core.trade.status import booked_fills
@@ -89,7 +91,7 @@ def session_run(
         "cash": cash,
         "slippage_bps": project.settings.simulation.slippage_bps,
         "policy_digest": project.policy.digest,
-        "config": dict(project.texts),
+        "config": project_texts(project, path.parent / RECORD_NAME),
         "journal": str(path),
         "first_seq": result.first_seq,
         "last_seq": result.last_seq,

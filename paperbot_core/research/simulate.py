@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paperbot_core.config.policy import PolicyFile
+from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import Instrument
 from paperbot_core.kernel.desk import Desk, Fills, build_desk
+from paperbot_core.kernel.drive import SIGNAL_COLUMNS
 from paperbot_core.kernel.inputs import Inputs, Outputs
 from paperbot_core.kernel.plain import PlainKernel, run_plain
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.strategy import CompiledStrategy, Signals
+from paperbot_core.market.guards import stale_rows
+from paperbot_core.market.regime import regime_at
+from paperbot_core.market.standing import (
+    Eligibility,
+    Standings,
+    condition_codes,
+    standings,
+    tier_line,
+)
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.plugins_review import RiskReview
@@ -43,6 +54,7 @@ class Setup:
     """Everything that decides a result, besides strategies and candles."""
 
     policy: PolicyFile
+    universe: UniverseFile
     instruments: Mapping[str, Instrument]
     cash: float
     fills: Fills = field(default_factory=Fills)
@@ -93,6 +105,7 @@ class Stage:
             key: Columns(c, max(share, COLUMNS_MIN * c.close.nbytes))
             for key, c in history.own.items()
         }
+        self._codes: dict[Key, NDArray[np.int64]] = {}
 
     def _bars(self) -> tuple[NDArray[np.float64], ...]:
         """Return five tables, each with a row a symbol.
@@ -119,14 +132,19 @@ class Stage:
             row[len(a) :] = fill
         return table
 
-    def inputs(self, signals: Sequence[Signals]) -> Inputs:
-        """Return the kernel's inputs for one set of signals, in slot order."""
+    def inputs(
+        self, signals: Sequence[Signals], allowed: Sequence[Standings], desk: Desk,
+    ) -> Inputs:  # fmt: skip
+        """Return the kernel's inputs for one set of signals and standings, in slot order."""
         values: list[NDArray[np.float64]] = []
         numbers: dict[int, int] = {}
-        columns = np.full((len(signals), 5), -1, np.int64)
-        constants = np.full((len(signals), 5), np.nan)
-        for s, signal in enumerate(signals):
-            asked = (signal.strength, signal.per, signal.stop, signal.trail, signal.limit)
+        columns = np.full((len(signals), SIGNAL_COLUMNS), -1, np.int64)
+        constants = np.full((len(signals), SIGNAL_COLUMNS), np.nan)
+        for s, (signal, one) in enumerate(zip(signals, allowed, strict=True)):
+            asked = (
+                signal.strength, signal.per, signal.stop, signal.trail, signal.limit, one.size,
+                one.barred,
+            )  # fmt: skip
             for k, value in enumerate(asked):
                 if not isinstance(value, np.ndarray):
                     constants[s, k] = value
@@ -142,7 +160,61 @@ class Stage:
             bar_rows=line.base_rows, slot_rows=line.own_rows,
             bits=bits, columns=columns, constants=constants,
             values=self._rows(values) if values else np.zeros((0, bits.shape[1])),
+            tiers=self._tier_steps(desk),
         )
+
+    def standings(
+        self, strategies: Sequence[CompiledStrategy], setup: Setup, desk: Desk
+    ) -> list[Standings]:
+        """Return what each slot may do at each bar of its own, in slot order."""
+        found = []
+        for c in strategies:
+            plan = strategy_plan(c, setup.policy)
+            for symbol in sorted(self.history.symbols[c.file.name]):
+                rules = Eligibility(
+                    setup.universe, frozenset(c.file.universe), symbol, plan.size_in
+                )
+                codes = self._code((symbol, c.timeframe_ms), setup, desk)
+                found.append(standings(rules, codes, desk.tier_names))
+        return found
+
+    def _code(self, key: Key, setup: Setup, desk: Desk) -> NDArray[np.int64]:
+        """Return the conditions at each bar of one series, by `condition_codes`; kept."""
+        if key not in self._codes:
+            own, known = self.history.own[key], self.history.conditions
+            tier = setup.universe.tier_of(key[0])
+            if known.membership is None and known.regime is None and setup.policy.data is None:
+                # Nothing changes: one row stands for all of them.
+                own = own.slice(0, 1)
+            closes = own.ts + own.tf_ms
+            stale = np.zeros(len(own), np.bool_)
+            if setup.policy.data is not None:
+                stale = stale_rows(
+                    own.ts, own.tf_ms, setup.policy.data, not setup.instruments[key[0]].sessions
+                )
+            self._codes[key] = condition_codes(
+                tier_line(known.membership, key[0], tier, closes, desk.tier_names),
+                np.full(len(own), np.nan) if known.regime is None
+                else regime_at(*known.regime, closes), stale, np.ones(len(own), np.bool_),
+            )  # fmt: skip
+        return self._codes[key]
+
+    def _tier_steps(self, desk: Desk) -> NDArray[np.int8]:
+        """Return the tier of each instrument at each step; empty where none ever changes.
+
+        One that left the universe stays in its last tier: what is held of it still counts there.
+        """
+        membership = self.history.conditions.membership
+        if membership is None:
+            return np.zeros((0, 0), np.int8)
+        table = np.empty((len(self.symbols), len(self.line.times)), np.int8)
+        for row, facts in zip(table, desk.instruments, strict=True):
+            line = tier_line(
+                membership, facts.symbol, facts.tier, self.line.times, desk.tier_names
+            )
+            last = np.maximum.accumulate(np.where(line >= 0, np.arange(len(line)), -1))
+            row[:] = np.where(last >= 0, line[last], desk.tier_names.index(facts.tier))
+        return table
 
     def desk(self, strategies: Sequence[CompiledStrategy], setup: Setup) -> Desk:
         """Return the first contents of the kernel's records."""
@@ -153,6 +225,7 @@ class Stage:
             timeframes={s: c.tf_ms for s, c in zip(self.symbols, self.base, strict=True)},
             plans=[strategy_plan(c, setup.policy) for c in strategies],
             symbols=self.history.symbols, cash=setup.cash, fills=setup.fills,
+            tier_holds=setup.universe.tier_holds,
         )
 
 
@@ -173,6 +246,19 @@ def reviewer(
         return source.reason(compiled, columns, rule, first + row)
 
     return lambda kernel: RiskReview(kernel, setup.checks, setup.policy, reason_of)
+
+
+def kernel_inputs(
+    stage: Stage, strategies: Sequence[CompiledStrategy], setup: Setup, source: SignalSource
+) -> tuple[Desk, Inputs]:
+    """Return the first records of a run and everything that it reads."""
+    desk = stage.desk(strategies, setup)
+    signals = [
+        source.batch(c, stage.columns[symbol, c.timeframe_ms])
+        for c in strategies
+        for symbol in sorted(stage.history.symbols[c.file.name])
+    ]
+    return desk, stage.inputs(signals, stage.standings(strategies, setup, desk), desk)
 
 
 def simulate(
@@ -218,13 +304,7 @@ def lay_out(
         from paperbot_core.kernel.compiled import start_numba
 
         start_numba()
-    found = [
-        source.batch(c, stage.columns[symbol, c.timeframe_ms])
-        for c in strategies
-        for symbol in sorted(stage.history.symbols[c.file.name])
-    ]
-    inputs = stage.inputs(found)
-    desk = stage.desk(strategies, setup)
+    desk, inputs = kernel_inputs(stage, strategies, setup, source)
     start = int(inputs.times[0]) - min(c.tf_ms for c in stage.base)
 
     def run() -> Simulation:

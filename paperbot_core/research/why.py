@@ -25,12 +25,13 @@ from paperbot_core.kernel.desk import Desk
 from paperbot_core.kernel.inputs import Inputs
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.backtest import Prepared, prepare
 from paperbot_core.research.result import trade_table
-from paperbot_core.research.simulate import Stage, reviewer
+from paperbot_core.research.simulate import Stage, kernel_inputs, reviewer
 from paperbot_core.research.why_record import stored_request, write_project
 from paperbot_core.research.why_rerun import Rerun, rerun
 from paperbot_core.research.why_session import session_past
@@ -124,7 +125,8 @@ def rebuild(
     write_project(facts, folder)
     try:
         if stored is not None:
-            ready = prepare(folder, stored.request, plugins=plugins)
+            record = folder / RECORD_NAME
+            ready = prepare(folder, stored.request, plugins=plugins, record=record)
             return _world(facts, ready, stored.replaced.get("policy"))
         past = session_past(facts, folder, journal, plugins)
         world = _world(facts, past.ready, None)
@@ -136,16 +138,11 @@ def rebuild(
 def _world(facts: Mapping[str, Any], ready: Prepared, policy_name: str | None) -> World:
     stage = Stage(ready.history, ready.strategies, ready.setup.span)
     source = SignalSource(ready.plugins)
-    signals = [
-        source.batch(c, stage.columns[symbol, c.timeframe_ms])
-        for c in ready.strategies
-        for symbol in sorted(stage.history.symbols[c.file.name])
-    ]
+    desk, inputs = kernel_inputs(stage, ready.strategies, ready.setup, source)
     checks = ready.setup.checks
     return World(
         facts, ready.setup.policy, policy_places(ready.project, policy_name),
-        {c.file.name: c for c in ready.strategies}, stage,
-        stage.desk(ready.strategies, ready.setup), stage.inputs(signals), source,
+        {c.file.name: c for c in ready.strategies}, stage, desk, inputs, source,
         reviewer(stage, ready.strategies, ready.setup, source) if checks else None, None,
     )  # fmt: skip
 

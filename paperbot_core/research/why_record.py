@@ -145,6 +145,12 @@ def write_project(facts: Mapping[str, Any], directory: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def project_texts(project: Project) -> dict[str, str]:
-    """Return the files of a project by name, sorted, as they are stored with a run."""
-    return dict(sorted(project.texts.items()))
+def project_texts(project: Project, record: Path) -> dict[str, str]:
+    """Return the files of a project by name, sorted, as they are stored with a run.
+
+    `record` is the file of its recorded universe, which counts where the universe can change.
+    """
+    texts = dict(project.texts)
+    if not project.universe.is_static and record.is_file():
+        texts[record.name] = record.read_text("utf-8")
+    return dict(sorted(texts.items()))

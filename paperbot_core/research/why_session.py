@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paperbot_core.config.project import Project
-from paperbot_core.config.universe import UNLISTED
 from paperbot_core.diagnostics import user_error
 from paperbot_core.domain.events import AnchorMoved, Event, Halted, Resumed, RunStarted
 from paperbot_core.domain.market import Candles, timeframe_ms
@@ -19,10 +18,14 @@ from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.kernel.words import HALT_MANUAL
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.reader import JournalReader
+from paperbot_core.market.guards import screen
+from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.market.resample import resample
+from paperbot_core.market.standing import admitted
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.backtest import Prepared
 from paperbot_core.research.check import check_project
+from paperbot_core.research.conditions import finest_frames, know, regime_line, with_regime
 from paperbot_core.research.history import History
 from paperbot_core.research.session_run import stored_candles
 from paperbot_core.research.simulate import Setup
@@ -83,7 +86,11 @@ def session_past(
     checked = check_project(folder, names=facts["strategies"], plugins=plugins)
     project = checked.project
     strategies = tuple(checked.compiled[name] for name in facts["strategies"])
-    symbols = {c.file.name: _admitted(project, c.file.name, facts["symbols"]) for c in strategies}
+    replayed = project.settings.exchange.plugin == "replay"
+    symbols = {
+        c.file.name: admitted(project, c.file.name, facts["symbols"], unlisted=replayed)
+        for c in strategies
+    }
     strategies = tuple(c for c in strategies if symbols[c.file.name])
     feed_ms = timeframe_ms(facts["timeframe"])
     with JournalReader(path) as reader:
@@ -91,11 +98,13 @@ def session_past(
             raise cannot_explain(facts, f"`{path}` is the journal of another account")
         _same_files(facts, reader)
         feed = {s: stored_candles(reader, s, feed_ms) for s in facts["symbols"]}
+        leader = _leader(project, reader, feed_ms)
         acts = [e for _, e in reader.events(kinds=("Halted", "Resumed", "AnchorMoved"))]
     simulation = project.settings.simulation
     wanted = project.settings.risk_checks
     setup = Setup(
         policy=project.policy,
+        universe=project.universe,
         instruments={symbol: project.instrument(symbol) for symbol in feed},
         cash=float(facts["cash"]),
         fills=Fills(simulation.slippage_bps, simulation.volume_share_pct or 0.0),
@@ -103,7 +112,8 @@ def session_past(
         checks=tuple(checked.plugins.risk_checks(wanted)) if checked.plugins else (),
     )
     ready = Prepared(
-        project, strategies, _history(strategies, symbols, feed), setup, checked.warnings,
+        project, strategies, _history(project, strategies, symbols, feed, leader, folder), setup,
+        checked.warnings,
         checked.functions, checked.plugins,
     )  # fmt: skip
     by_hand = [e for e in acts if not isinstance(e, AnchorMoved) or e.why == _BY_HAND]
@@ -119,16 +129,6 @@ def _journal(facts: Mapping[str, Any], journal: Path | None) -> Path:
             help="name the state directory with --state-dir",
         )  # fmt: skip
     return found
-
-
-def _admitted(project: Project, strategy: str, traded: list[str]) -> tuple[str, ...]:
-    """Return what a strategy traded: of its universe, and on a replay what is in no tier."""
-    wanted = set(project.symbols_of(strategy))
-    replayed = project.settings.exchange.plugin == "replay"
-    return tuple(
-        s for s in sorted(traded)
-        if s in wanted or (replayed and project.universe.tier_of(s) == UNLISTED)
-    )  # fmt: skip
 
 
 def _same_files(facts: Mapping[str, Any], reader: JournalReader) -> None:
@@ -149,16 +149,34 @@ def _same_files(facts: Mapping[str, Any], reader: JournalReader) -> None:
             )
 
 
+def _leader(project: Project, reader: JournalReader, feed_ms: int) -> Candles | None:
+    """Return the bars that told the session the regime; None where there were none."""
+    wanted = project.universe.regime
+    if wanted is None:
+        return None
+    found = stored_candles(reader, wanted.symbol, feed_ms)
+    return resample(found, timeframe_ms(wanted.timeframe)) if len(found) else None
+
+
 def _history(
-    strategies: tuple[CompiledStrategy, ...], symbols: Mapping[str, tuple[str, ...]],
-    feed: Mapping[str, Candles],
+    project: Project, strategies: tuple[CompiledStrategy, ...],
+    symbols: Mapping[str, tuple[str, ...]], feed: Mapping[str, Candles], leader: Candles | None,
+    folder: Path,
 ) -> History:  # fmt: skip
+    limits = project.policy.data
+
+    def believed(candles: Candles) -> Candles:
+        return candles if limits is None else screen(candles, limits)[0]
+
+    line = None if leader is None else regime_line(project, believed(leader))
     own = {
-        (symbol, c.timeframe_ms): resample(feed[symbol], c.timeframe_ms)
+        (symbol, c.timeframe_ms): with_regime(
+            believed(resample(feed[symbol], c.timeframe_ms)), line
+        )
         for c in strategies
         for symbol in symbols[c.file.name]
     }
-    base = {
-        symbol: own[symbol, min(tf for s, tf in own if s == symbol)] for symbol, _ in own
-    }
-    return History(base, own, dict(symbols))
+    base = {symbol: own[symbol, tf_ms] for symbol, tf_ms in finest_frames(own).items()}
+    return History(
+        base, own, dict(symbols), know(project, base, line, folder / RECORD_NAME)
+    )

@@ -34,6 +34,7 @@ from paperbot_core.trade.checkpoint import (
     parse,
     restore,
 )
+from paperbot_core.trade.conditions import Conditions, Watch
 from paperbot_core.trade.engine import Engine
 from paperbot_core.trade.feed import Batch
 from paperbot_core.trade.layout import Layout, Orphan, make_layout, same_timeframes
@@ -56,6 +57,7 @@ class AccountPlan:
     market: str
     feed_ms: int
     source: SignalSource
+    watch: Watch
     checks: Sequence[SafeRiskCheck] = ()
 
 
@@ -94,10 +96,11 @@ class Account:
         self.layout = self._layout()
         same_timeframes(self.layout, self.state.specs)
         self.bank = SignalBank(
-            plan.strategies, self.layout.symbols, plan.feed_ms, plan.source, self.layout.extra
-        )
+            plan.strategies, self.layout.symbols, plan.feed_ms, plan.source,
+            Conditions(plan.watch, self.layout.traded), self.layout.extra,
+        )  # fmt: skip
         self.engine = Engine(
-            self.layout.desk, self.bank, simulate=self.moves, checks=plan.checks,
+            self.layout.desk, self.bank, self.layout.rules, simulate=self.moves, checks=plan.checks,
             policy=plan.project.policy,
         )
         books = self.state.books if self.moves else deepcopy(self.state.books)
@@ -126,14 +129,19 @@ class Account:
             Orphan(key, spec) for key, spec in self.state.specs.items()
             if (key.strategy, key.symbol) not in wanted
         ]
-        names = {s for some in plan.symbols.values() for s in some} | {o.key.symbol for o in left}
         simulation = plan.project.settings.simulation
         return make_layout(
-            plan.strategies, plan.symbols, {s: plan.project.instrument(s) for s in names},
-            plan.project.policy, cash=self.state.cash,
+            plan.strategies, plan.symbols, plan.project.universe, plan.project.policy,
+            plan.feed_ms, cash=self.state.cash,
             fills=Fills(simulation.slippage_bps, simulation.volume_share_pct or 0.0),
             orphans=left,
         )  # fmt: skip
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Every symbol whose bars are needed: the traded ones and the one that tells the regime."""
+        key = self.bank.conditions.regime_key
+        return tuple(sorted({*self.layout.traded, *([key[0]] if key else [])}))
 
     def stored_bars(self, symbol: str) -> list[Bar]:
         """Return the bars of a symbol that the journal already holds, oldest first."""
@@ -170,8 +178,8 @@ class Account:
         closed = self.bank.close(batch.now)
         if closed:
             outcomes.append(self.engine.step(batch.now, closed, entries=entries))
-        events: list[Event] = []
-        notices: list[Notice] = []
+        events: list[Event] = [*self.bank.conditions.drain()]
+        notices = notices_of(events, self.plan.mode)
         for outcome in outcomes:
             fresh = self.recorder.events(outcome, moves=self.moves)
             notices += notices_of(fresh, self.plan.mode) + self._summary(outcome)

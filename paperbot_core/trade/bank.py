@@ -9,10 +9,9 @@ from paperbot_core.domain.market import Bar
 from paperbot_core.lang.live import Live
 from paperbot_core.lang.strategy import CompiledStrategy, share_live
 from paperbot_core.plugins_signals import BarSignals, SignalSource
+from paperbot_core.trade.conditions import Conditions, Key
+from paperbot_core.trade.feed import group
 from paperbot_core.trade.ladder import Ladder
-
-#: A symbol and a length of bars in ms.
-Key = tuple[str, int]
 
 
 class SignalBank:
@@ -23,7 +22,7 @@ class SignalBank:
 
     def __init__(
         self, strategies: Sequence[CompiledStrategy], symbols: Mapping[str, Sequence[str]],
-        feed_ms: int, source: SignalSource, extra: Iterable[Key] = (),
+        feed_ms: int, source: SignalSource, conditions: Conditions, extra: Iterable[Key] = (),
     ) -> None:  # fmt: skip
         """Plan what to compute.
 
@@ -32,6 +31,7 @@ class SignalBank:
             symbols: what each of them trades, by its name.
             feed_ms: length of the bars that will come.
             source: where the signals of strategies of plugins come from.
+            conditions: judge every bar first; at one close the bar of the regime comes first.
             extra: keys whose bars are needed although no strategy asks (positions left behind).
         """
         users: dict[Key, list[CompiledStrategy]] = defaultdict(list)
@@ -39,6 +39,11 @@ class SignalBank:
             for symbol in symbols[compiled.file.name]:
                 users[symbol, compiled.timeframe_ms].append(compiled)
         keys = {*users, *extra}
+        self.conditions = conditions
+        self._regime = conditions.regime_key
+        if self._regime is not None:
+            keys.add(self._regime)
+        conditions.follow(keys)
         self.rows: dict[Key, int] = dict.fromkeys(sorted(keys), 0)
         self._ladders = {
             symbol: Ladder(feed_ms, [tf for s, tf in keys if s == symbol])
@@ -72,15 +77,22 @@ class SignalBank:
     def take(self, bars: Iterable[Bar]) -> None:
         """Add the feed's bars of one decision time."""
         for bar in bars:
-            self._ladders[bar.symbol].take(bar)
+            ladder = self._ladders.get(bar.symbol)
+            if ladder is not None:
+                ladder.take(bar)
 
     def close(self, now: int) -> dict[Key, Bar]:
-        """Return the bars that close at `now`, after telling the strategies of them."""
+        """Return the believed bars that close at `now`, after telling the strategies of them."""
         closed: dict[Key, Bar] = {}
-        for symbol, ladder in self._ladders.items():
-            for bar in ladder.close(now):
-                closed[symbol, bar.tf_ms] = bar
-                self._tell(bar)
+        ended = [bar for ladder in self._ladders.values() for bar in ladder.close(now)]
+        if self._regime is not None:
+            ended.sort(key=lambda bar: (bar.symbol, bar.tf_ms) != self._regime)
+        for bar in ended:
+            believed = self.conditions.admit(bar)
+            if believed is not None:
+                closed[bar.symbol, bar.tf_ms] = believed
+                self._tell(believed)
+        self.conditions.advance(now)
         return closed
 
     def _tell(self, bar: Bar) -> None:
@@ -91,19 +103,13 @@ class SignalBank:
         for plugin in self._asked.get(key, ()):
             plugin.update(bar)
 
-    def warm(self, bars: Sequence[Bar], now: int | None) -> None:
-        """Take bars of the past, of all symbols by close time; `now` is the last decision time."""
-        for bar in bars:
-            ladder = self._ladders.get(bar.symbol)
-            if ladder is None:
-                continue
-            for end in sorted({e for e in ladder.ends() if e <= bar.ts}):
-                self._each(ladder.close(end))
-            ladder.take(bar)
-            self._each(ladder.close(bar.close_ts))
+    def warm(self, bars: Iterable[Bar], now: int | None) -> None:
+        """Take bars of the past, of all symbols; `now` is the last decision time."""
+        for batch in group(bars):
+            for end in self.ends_before(batch.now):
+                self.close(end)
+            self.take(batch.bars.values())
+            self.close(batch.now)
         if now is not None:
             self.close(now)
-
-    def _each(self, bars: Iterable[Bar]) -> None:
-        for bar in bars:
-            self._tell(bar)
+        self.conditions.drain()

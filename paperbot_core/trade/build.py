@@ -17,6 +17,7 @@ from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span,
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import JOURNAL_NAME
+from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.plugins import Plugins
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade.gate import effective_mode
@@ -71,7 +72,7 @@ def build_session(
         notifiers=notifiers,
         cooldowns=dict.fromkeys(notifiers, cooldown), observers=plugins.observers(),
         # A replay is a backtest's data as a market: what no tier lists is admitted there too.
-        admit_unlisted=choice.plugin == "replay",
+        admit_unlisted=choice.plugin == "replay", record=state_dir / RECORD_NAME,
         host=(("host", socket.gethostname()), ("pid", str(os.getpid())),
               ("python", platform.python_version())),
     )  # fmt: skip

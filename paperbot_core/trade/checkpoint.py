@@ -12,7 +12,7 @@ from paperbot_core.domain.words import TradingState
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel.desk import SlotKey
 from paperbot_core.kernel.plain import PlainKernel
-from paperbot_core.trade.bank import Key
+from paperbot_core.trade.conditions import Key
 
 #: Key of the account's checkpoint in the journal, and of the last dry run's figures.
 ACCOUNT_KEY, DRY_KEY = "session", "dry_run"

@@ -16,10 +16,12 @@ from paperbot_core.kernel.fills import release
 from paperbot_core.kernel.match import whole
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import SignalRow
+from paperbot_core.market.standing import Eligibility
 from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import BarSignals
-from paperbot_core.trade.bank import Key, SignalBank
+from paperbot_core.trade.bank import SignalBank
+from paperbot_core.trade.conditions import Key
 from paperbot_core.trade.outcome import (
     Decision,
     ExitDecision,
@@ -42,10 +44,13 @@ class Engine:
     """Kernel, signals and slots of one session; `step` is the only way to move it."""
 
     def __init__(
-        self, desk: Desk, bank: SignalBank, *, simulate: bool,
+        self, desk: Desk, bank: SignalBank, rules: Sequence[Eligibility | None], *, simulate: bool,
         checks: Sequence[SafeRiskCheck] = (), policy: PolicyFile,
     ) -> None:  # fmt: skip
-        """Build it; with `simulate` false every order is taken back and no position ever moves."""
+        """Build it; with `simulate` false every order is taken back and no position ever moves.
+
+        `rules` say of each slot what it may do, None of one that was left behind.
+        """
         self._review: RiskReview | None = None
         self.kernel = PlainKernel(desk, witness=self._witness)
         if checks:
@@ -57,6 +62,7 @@ class Engine:
         self._keys: list[Key] = [
             (key.symbol, spec["tf_ms"]) for key, spec in zip(desk.slots, desk.specs, strict=True)
         ]
+        self._rules = rules
         self._live: list[BarSignals | None] = [
             bank.signals(key.strategy, key.symbol) for key in desk.slots
         ]
@@ -73,8 +79,10 @@ class Engine:
         out = self._outcome = Outcome(now)
         if k.account.anchor_day < 0:
             k.start_day(now - min(m.tf_ms for m in k.markets))
-        k.load(now, [closed.get((i.symbol, m.tf_ms)) for i, m in
+        k.load([closed.get((i.symbol, m.tf_ms)) for i, m in
                      zip(k.desk.instruments, k.markets, strict=True)])  # fmt: skip
+        for i, m in zip(k.desk.instruments, k.markets, strict=True):
+            m.tier = k.desk.tier_names.index(self.bank.conditions.last_tier(i.symbol))
         for s, key in enumerate(self._keys):
             self._load_box(s, key, closed, entries)
         out.open_slots = frozenset(s for s, slot in enumerate(k.slots) if slot.qty != 0.0)
@@ -108,9 +116,15 @@ class Engine:
             box.row, box.bits = -count - 1, 0
             return
         box.row = count - 1
-        if live is None:
+        rules = self._rules[s]
+        if live is None or rules is None:
             box.bits = 0
             return
+        known = self.bank.conditions
+        standing = rules.judge(
+            known.tier(key[0]), closed[key].regime, stale=known.is_stale(key)
+        )
+        box.size, box.barred = standing.size, int(standing.barred)
         row = live.row()
         box.bits, box.strength = row.bits, row.strength
         box.per, box.stop, box.trail, box.limit = row.per, row.stop, row.trail, row.limit

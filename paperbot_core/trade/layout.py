@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from paperbot_core.config.policy import PolicyFile
+from paperbot_core.config.universe import UniverseFile
 from paperbot_core.diagnostics import Diagnostic, UserError, user_error
-from paperbot_core.domain.market import Instrument, timeframe_text
+from paperbot_core.domain.market import timeframe_text
 from paperbot_core.kernel.desk import Desk, Fills, Row, SlotKey, build_desk
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.trade.bank import Key
+from paperbot_core.market.standing import Eligibility
+from paperbot_core.trade.conditions import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,13 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The slots of a session. `extra` are bars needed only for what was left behind."""
+    """The slots of a session, and what each may do (None: it was left behind).
+
+    `extra` are bars needed only for what was left behind.
+    """
 
     desk: Desk
+    rules: tuple[Eligibility | None, ...]
     strategies: tuple[CompiledStrategy, ...]
     symbols: Mapping[str, tuple[str, ...]]
     feed_ms: int
@@ -40,13 +46,17 @@ class Layout:
         return self.desk.symbols
 
 
-def feed_timeframe(strategies: Sequence[CompiledStrategy]) -> int:
+def feed_timeframe(
+    strategies: Sequence[CompiledStrategy], regime_ms: int | None = None
+) -> int:
     """Return the length in ms of the bars to stream: the finest, which must divide the others.
 
     Raises:
         UserError: PB8010 it does not.
     """
     finest = min(c.timeframe_ms for c in strategies)
+    if regime_ms is not None and finest % regime_ms == 0:
+        finest = regime_ms
     wrong = [c for c in strategies if c.timeframe_ms % finest]
     if wrong:
         raise UserError([
@@ -63,14 +73,13 @@ def feed_timeframe(strategies: Sequence[CompiledStrategy]) -> int:
 
 def make_layout(
     strategies: Sequence[CompiledStrategy], symbols: Mapping[str, Sequence[str]],
-    instruments: Mapping[str, Instrument], policy: PolicyFile, *, cash: float, fills: Fills,
+    universe: UniverseFile, policy: PolicyFile, feed_ms: int, *, cash: float, fills: Fills,
     orphans: Iterable[Orphan] = (),
 ) -> Layout:  # fmt: skip
     """Lay out the slots: strategies in order of service, then what was left behind.
 
     The kernel steps each instrument on the finest timeframe that trades it, as a backtest does.
     """
-    feed_ms = feed_timeframe(strategies)
     left = list(orphans)
     timeframes: dict[str, int] = {}
     for compiled in strategies:
@@ -79,12 +88,19 @@ def make_layout(
             timeframes[symbol] = min(known, compiled.timeframe_ms)
     for orphan in left:
         timeframes.setdefault(orphan.key.symbol, feed_ms)
+    plans = [strategy_plan(c, policy) for c in strategies]
+    names = {*timeframes, *(o.key.symbol for o in left)}
     desk = build_desk(
         limits=policy_limits(policy), tier_limits=tier_limits(policy),
-        instruments=[instruments[s] for s in timeframes], timeframes=timeframes,
-        plans=[strategy_plan(c, policy) for c in strategies], symbols=symbols, cash=cash,
-        fills=fills,
+        instruments=[universe.instrument(s) for s in names], timeframes=timeframes,
+        plans=plans, symbols=symbols, cash=cash,
+        fills=fills, tier_holds=universe.tier_holds,
     )  # fmt: skip
+    rules: list[Eligibility | None] = [
+        Eligibility(universe, frozenset(c.file.universe), symbol, plan.size_in)
+        for c, plan in zip(strategies, plans, strict=True)
+        for symbol in sorted(symbols[plan.name])
+    ]
     if left:
         number = {symbol: n for n, symbol in enumerate(desk.symbols)}
         specs = [
@@ -95,7 +111,8 @@ def make_layout(
             desk, specs=(*desk.specs, *specs), slots=(*desk.slots, *(o.key for o in left))
         )
     return Layout(
-        desk, tuple(strategies), {name: tuple(some) for name, some in symbols.items()}, feed_ms,
+        desk, (*rules, *(None for _ in left)), tuple(strategies),
+        {name: tuple(some) for name, some in symbols.items()}, feed_ms,
         tuple((o.key.symbol, o.spec["tf_ms"]) for o in left),
     )  # fmt: skip
 

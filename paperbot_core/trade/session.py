@@ -175,7 +175,9 @@ class Session:
         setup = self.setup
         watch = make_watch(setup.project, setup.record)
         detector = watch.detector
-        feed_ms = feed_timeframe(setup.strategies, detector and detector.tf_ms)
+        feed_ms = feed_timeframe(
+            setup.strategies, None if detector is None else detector.tf_ms
+        )
         traded = await find_symbols(
             setup.project, setup.strategies, setup.exchange, feed_ms,
             admit_unlisted=setup.admit_unlisted,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from paperbot_core.api import Exchange
 from paperbot_core.config.project import Project
-from paperbot_core.config.universe import UNLISTED
 from paperbot_core.diagnostics import Diagnostic, Severity, UserError
 from paperbot_core.domain.market import timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.market.standing import admitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,19 @@ async def find_symbols(
 ) -> Traded:  # fmt: skip
     """Ask the exchange which symbols of each strategy's universe it has.
 
-    `admit_unlisted` adds the exchange's symbols that are in no tier, as a backtest over files does.
+    `admit_unlisted` adds the exchange's symbols that are in no tier, as a backtest over files does;
+    where symbols join by discovery, all that ever could are added (`market.standing.admitted`).
 
     Raises:
         UserError: PB8007 there is none at all.
     """
     listed = sorted({i.symbol for i in await exchange.instruments()})
     known = dict.fromkeys(listed, True)
-    extra = [s for s in listed if project.universe.tier_of(s) == UNLISTED and admit_unlisted]
     symbols: dict[str, tuple[str, ...]] = {}
     for compiled in strategies:
         name = compiled.file.name
-        wanted = sorted({*project.symbols_of(name), *extra})
+        offered = admitted(project, name, listed, unlisted=admit_unlisted)
+        wanted = sorted({*project.symbols_of(name), *offered})
         for symbol in wanted:
             if symbol not in known:
                 known[symbol] = await _has(exchange, symbol, feed_ms)

@@ -21,8 +21,11 @@ from tests.oracle.words import LONG, SHORT, Candle, Gate, Limits, Market, Rules,
 def world_of(ready: Prepared) -> World:
     """Return the world of a prepared backtest."""
     history, setup = ready.history, ready.setup
+    tier, holds = setup.universe.tier_of, setup.universe.tier_holds
     markets = {
-        symbol: market_of(setup.instruments[symbol], candles, setup.span)
+        symbol: market_of(
+            setup.instruments[symbol], candles, setup.span, holds.get(tier(symbol), 0)
+        )
         for symbol, candles in sorted(history.base.items())
     }
     slots = []
@@ -46,7 +49,7 @@ def _inside(ts: int, span: TimeRange) -> bool:
     return (span.start is None or ts >= span.start) and (span.end is None or ts < span.end)
 
 
-def market_of(facts: Instrument, candles: Candles, span: TimeRange) -> Market:
+def market_of(facts: Instrument, candles: Candles, span: TimeRange, hold_ms: int) -> Market:
     """Return an instrument with the bars that open in the time range."""
     columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
     bars = {
@@ -58,7 +61,7 @@ def market_of(facts: Instrument, candles: Candles, span: TimeRange) -> Market:
         facts.symbol, candles.tf_ms, bars, float(facts.tick), float(facts.lot),
         float(facts.min_notional), float(facts.maker_bps) / 1e4, float(facts.taker_bps) / 1e4,
         facts.cluster or facts.symbol, facts.tier, facts.shortable, facts.fee_asset == "base",
-        facts.sessions, facts.max_hold_ms,
+        facts.sessions, hold_ms,
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def world_of_random(made: KernelWorld) -> World:
                 facts.symbol, MINUTE, bars, float(facts.tick), float(facts.lot),
                 float(facts.min_notional), float(facts.maker_bps) / 1e4,
                 float(facts.taker_bps) / 1e4, facts.cluster, facts.tier, facts.shortable,
-                facts.fee_asset == "base", facts.sessions, facts.max_hold_ms,
+                facts.fee_asset == "base", facts.sessions,
+                desk.tiers[desk.tier_names.index(facts.tier)]["max_hold_ms"],
             )
         )  # fmt: skip
     slots = []
@@ -38,7 +39,8 @@ def world_of_random(made: KernelWorld) -> World:
             if now in market.bars
         }
         # Rows are numbered by step there, so a bar that is missing still has its number.
-        slots.append(Slot(_rules(spec, desk.slots[s].strategy), market, signals, times))
+        size = float(inputs.constants[s, 5])
+        slots.append(Slot(_rules(spec, desk.slots[s].strategy, size), market, signals, times))
     first = desk.markets[0]
     return World(
         markets, slots, _limits(desk), desk.account["cash"],
@@ -49,12 +51,12 @@ def world_of_random(made: KernelWorld) -> World:
 def _signal(inputs: Any, s: int, row: int, close: float) -> Signal:
     strength, per, stop, trail, limit = (
         float(inputs.constants[s, k] if column < 0 else inputs.values[column, row])
-        for k, column in enumerate(inputs.columns[s].tolist())
+        for k, column in enumerate(inputs.columns[s, :5].tolist())
     )
     return Signal(int(inputs.bits[s, row]), strength, per, stop, trail, limit, close)
 
 
-def _rules(spec: dict[str, Any], name: str) -> Rules:
+def _rules(spec: dict[str, Any], name: str, size: float) -> Rules:
     def gate(g: int) -> Gate:
         gated = bool(spec["gated"] >> g & 1)
         return Gate(spec["min_r"][g], spec["max_r"][g], spec["min_bars"][g], gated)
@@ -63,7 +65,7 @@ def _rules(spec: dict[str, Any], name: str) -> Rules:
         return tuple(zip(spec[left], spec[right], strict=True))[: spec[count]]
 
     return Rules(
-        name=name, rank=spec["strategy"], by_risk=bool(spec["by_risk"]), size=spec["size"],
+        name=name, rank=spec["strategy"], by_risk=bool(spec["by_risk"]), size=size,
         collar=spec["collar"], has_stop=bool(spec["has_stop"]),
         trail_after_r=spec["trail_after_r"] if spec["has_trail"] else None,
         breakeven_after_r=spec["breakeven_after_r"] or None,

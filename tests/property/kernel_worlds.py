@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -75,7 +75,7 @@ def random_instrument(rng: np.random.Generator, number: int) -> Instrument:
         taker_bps=Decimal(int(rng.choice([0, 10]))), cluster=str(rng.choice(["a", "b"])),
         tier=str(rng.choice(["core", "event"])), shortable=bool(rng.random() < 0.6),
         fee_asset="base" if grid and rng.random() < 0.2 else "quote",
-        sessions=False, max_hold_ms=int(rng.choice([0, 0, 7])) * MINUTE,
+        sessions=False,
     )
 
 
@@ -106,8 +106,12 @@ def random_bits(rng: np.random.Generator, slots: int, rows: int) -> np.ndarray[A
     return bits
 
 
-def make_world(seed: int, *, steps: int = 160) -> World:
-    """Return the world of one seed: one to three instruments, one or two strategies."""
+def make_world(seed: int, *, steps: int = 160, changing: bool = False) -> World:
+    """Return the world of one seed: one to three instruments, one or two strategies.
+
+    In a `changing` one tiers, sizes and what bars entries change from bar to bar, shares split and
+    pay dividends.
+    """
     rng = np.random.default_rng(seed)
     markets, strategies = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     found = [random_instrument(rng, j) for j in range(markets)]
@@ -120,6 +124,7 @@ def make_world(seed: int, *, steps: int = 160) -> World:
         instruments=instruments, timeframes=dict.fromkeys(names, MINUTE), plans=plans,
         symbols={p.name: names for p in plans}, cash=10_000.0,
         fills=Fills(float(rng.choice([0.0, 5.0])), float(rng.choice([0.0, 0.0, 40.0]))),
+        tier_holds={t: int(rng.choice([0, 0, 7])) * MINUTE for t in ("core", "event")},
     )
     columns = [walk(rng, steps, float(rng.choice([0.002, 0.01]))) for _ in names]
     bars = tuple(np.stack([c[k] for c in columns]) for k in range(5))
@@ -134,9 +139,10 @@ def make_world(seed: int, *, steps: int = 160) -> World:
     none = np.full(slots, -1)
     table = np.stack(
         [number + 2 * markets if rng.random() < 0.5 else none, number, number,
-         number if rng.random() < 0.7 else none, number + markets], axis=1,
+         number if rng.random() < 0.7 else none, number + markets, none, none], axis=1,
     )
-    constants = np.tile([1.0, math.nan, math.nan, 0.3, math.nan], (slots, 1))
+    constants = np.tile([1.0, math.nan, math.nan, 0.3, math.nan, 0.0, 0.0], (slots, 1))
+    constants[:, 5] = [plans[s // markets].size for s in range(slots)]
     gaps = rng.random((markets, steps)) < float(rng.choice([0.0, 0.05]))
     rows = np.where(gaps, -1, np.arange(steps)).astype(np.int32)
     forming = -np.minimum(np.arange(steps), steps - 1) - 1
@@ -149,7 +155,26 @@ def make_world(seed: int, *, steps: int = 160) -> World:
         slot_rows=empty if dense else slot_rows, bits=bits, columns=table.astype(np.int64),
         constants=constants, values=values,
     )
-    return World(seed, desk, inputs)
+    return World(seed, desk, changed(rng, inputs) if changing else inputs)
+
+
+def changed(rng: np.random.Generator, inputs: Inputs) -> Inputs:
+    """Return inputs in which everything changes that may change during a run."""
+    slots, markets, steps = len(inputs.bits), len(inputs.bars[0]), len(inputs.times)
+    sizes = inputs.constants[:, 5:6] * rng.choice([0.5, 1.0], (slots, steps))
+    barred = rng.choice([0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0], (slots, steps))
+    first = len(inputs.values)
+    columns = inputs.columns.copy()
+    columns[:, 5] = first + np.arange(slots)
+    columns[:, 6] = first + slots + np.arange(slots)
+    tiers = np.repeat(rng.integers(0, 2, (markets, 1 + steps // 20)), 20, axis=1)[:, :steps]
+    rare = rng.random((markets, steps)) < 0.03
+    return replace(
+        inputs, columns=columns, values=np.concatenate([inputs.values, sizes, barred]),
+        tiers=tiers.astype(np.int8),
+        splits=np.where(rare, rng.choice([0.5, 2.0, 3.0], (markets, steps)), 1.0),
+        dividends=np.where(rng.random((markets, steps)) < 0.03, 0.7, 0.0),
+    )
 
 
 seeds = st.integers(0, 2**32 - 1)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from paperbot_core.domain.words import ExitReason, Rule
 from paperbot_core.kernel import words as w
 from paperbot_core.kernel.compiled import run_compiled
+from paperbot_core.kernel.drive import load_event
 from paperbot_core.kernel.inputs import Outputs
 from paperbot_core.kernel.plain import PlainKernel, run_plain
 from tests.property.kernel_worlds import MINUTE, World, make_world, seeds
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 #: Fields of a slot that only serve `idle` or that `idle` may leave behind.
 BOOKKEEPING = {"water", "wake_low", "wake_high", "wake_row", "wake_ts"}
+
+
+def any_world(seed: int) -> World:
+    """Return a world in which every second one changes its tiers, sizes and shares."""
+    return make_world(seed, changing=seed % 2 == 1)
 
 
 def assert_same(left: Outputs, right: Outputs) -> None:
@@ -45,7 +51,7 @@ def assert_same_rows(a: dict[str, Any], b: dict[str, Any]) -> None:
 @settings(max_examples=60)
 @given(seeds)
 def test_quiet_equals_full_step(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     full = run_plain(world.desk, world.inputs, quiet=False)
     assert_same(run_plain(world.desk, world.inputs), full)
 
@@ -53,7 +59,7 @@ def test_quiet_equals_full_step(seed: int) -> None:
 @settings(max_examples=60)
 @given(seeds)
 def test_plain_equals_compiled(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     plain = run_plain(world.desk, world.inputs)
     assert_same(plain, run_compiled(world.desk, world.inputs))
     assert_same(plain, run_compiled(world.desk, world.inputs, quiet=False))
@@ -62,7 +68,7 @@ def test_plain_equals_compiled(seed: int) -> None:
 @settings(max_examples=40)
 @given(seeds)
 def test_cash_and_positions_conserve_value_less_fees(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     out = run_plain(world.desk, world.inputs)
     fills = out.legs[out.legs["kind"] != w.LEG_RELEASED]
     paid = math.fsum(fills["side"] * fills["qty"] * fills["price"])
@@ -71,14 +77,16 @@ def test_cash_and_positions_conserve_value_less_fees(seed: int) -> None:
             if world.desk.markets[spec["market"]]["fee_in_base"]}
     bought = fills[(fills["side"] > 0) & (fills["kind"] != w.LEG_EXIT)]
     in_base = math.fsum(f["fee"] for f in bought if f["slot"] in base)
-    assert out.account["cash"] == pytest.approx(10_000.0 - paid - fees + in_base, rel=1e-9)
+    assert out.account["cash"] == pytest.approx(
+        10_000.0 - paid - fees + in_base + out.account["income"], rel=1e-9
+    )
     assert out.account["fees"] == pytest.approx(fees, rel=1e-9, abs=1e-9)
 
 
 @settings(max_examples=40)
 @given(seeds)
 def test_changing_bars_after_t_changes_nothing_up_to_t(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     cut = len(world.inputs.times) // 2
     bars = tuple(b.copy() for b in world.inputs.bars)
     for b in bars[:4]:
@@ -119,8 +127,13 @@ def replay(kernel: PlainKernel, world: World, on_step: Any = None) -> None:
             m.present = int(row >= 0)
             if row >= 0:
                 m.ts = now - m.tf_ms
-                m.open, m.high, m.low, m.close, m.volume = (float(b[j][row]) for b in x.bars)
-                m.last = m.close
+                m.open, m.high, m.low, m.last, m.volume = (float(b[j][row]) for b in x.bars)
+                if len(x.splits):
+                    load_event(m, float(x.splits[j][row]), float(x.dividends[j][row]))
+            else:
+                m.event = 0
+            if len(x.tiers):
+                m.tier = int(x.tiers[j][i])
         for s, box in enumerate(kernel.boxes):
             box.row = i if dense else int(x.slot_rows[s][i])
             box.bits = int(x.bits[s][box.row]) if box.row >= 0 else 0
@@ -129,7 +142,8 @@ def replay(kernel: PlainKernel, world: World, on_step: Any = None) -> None:
                     float(x.values[c][box.row]) if c >= 0 else float(k)
                     for c, k in zip(x.columns[s], x.constants[s], strict=True)
                 ]
-                box.strength, box.per, box.stop, box.trail, box.limit = numbers
+                box.strength, box.per, box.stop, box.trail, box.limit, box.size = numbers[:6]
+                box.barred = int(numbers[6])
         kernel.step(now)
         if on_step:
             on_step(kernel)
@@ -138,7 +152,7 @@ def replay(kernel: PlainKernel, world: World, on_step: Any = None) -> None:
 @settings(max_examples=30)
 @given(seeds)
 def test_one_step_at_a_time_equals_the_whole_run(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     kernel = PlainKernel(world.desk)
     equity: list[float] = []
     trades: list[tuple[int, float]] = []
@@ -156,7 +170,7 @@ def test_one_step_at_a_time_equals_the_whole_run(seed: int) -> None:
 @settings(max_examples=40)
 @given(seeds)
 def test_no_verdict_grows_an_order_and_no_granted_order_breaks_a_cap(seed: int) -> None:
-    world = make_world(seed)
+    world = any_world(seed)
     limits = world.desk.limits
     for s, wished, rule, facts, (order, qty, cap) in watch(world):
         if rule != Rule.NONE:
@@ -178,7 +192,7 @@ def test_no_verdict_grows_an_order_and_no_granted_order_breaks_a_cap(seed: int) 
 def test_the_worlds_reach_every_rule_and_every_exit_reason() -> None:
     rules, reasons, ambiguous = np.zeros(w.RULES, np.int64), set(), 0
     for seed in range(300):
-        world = make_world(seed)
+        world = any_world(seed)
         out = run_plain(world.desk, world.inputs)
         rules += out.refused + out.shrunk
         reasons |= set(out.legs["reason"][out.legs["kind"] == w.LEG_EXIT].tolist())

@@ -75,12 +75,11 @@ def reviewed(
 
 def unreviewed_grant(k: PlainKernel, s: int) -> float:
     """Return what slot `s` would be granted now without any check, leaving the kernel alone."""
-    a, p, markets, specs, slots, clusters, tiers, facts, refused, shrunk = copy.deepcopy((
-        k.account, k.limits, k.markets, k.specs, k.slots, k.clusters, k.tiers, k.facts, k.refused,
-        k.shrunk,
+    a, p, markets, specs, slots, clusters, tiers, facts, shrunk = copy.deepcopy((
+        k.account, k.limits, k.markets, k.specs, k.slots, k.clusters, k.tiers, k.facts, k.shrunk,
     ))  # fmt: skip
     rule = judge(
-        slots[s].order_ts, a, p, markets, specs, slots, clusters, tiers, facts, refused, shrunk, s,
+        slots[s].order_ts, a, p, markets, specs, slots, clusters, tiers, facts, shrunk, s,
         no_review,
     )  # fmt: skip
     return float(slots[s].order_qty) if rule == Rule.NONE else 0.0

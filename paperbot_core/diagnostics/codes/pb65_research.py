@@ -63,4 +63,12 @@ CODES: list[Code] = [
         example="--detail-timeframe minute",
         fix="Write a number and a unit, such as 1m, and give candles of it with `--data`.",
     ),
+    Code(
+        id="PB6508",
+        title="a regime that nothing tells",
+        what="universe.yaml reads the regime from a symbol of which there are no candles.",
+        why="It is a warning: tiers, sizes and rules that depend on the regime do not trade.",
+        example="regime: {symbol: BTC/USDT} with candles of ETH/USDT only",
+        fix="Give candles of that symbol with `--data`, in its timeframe or a finer one.",
+    ),
 ]

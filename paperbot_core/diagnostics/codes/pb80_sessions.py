@@ -147,4 +147,12 @@ CODES: list[Code] = [
         "strategies: []",
         "Name at least one strategy, or remove the key: then every strategy runs.",
     ),
+    Code(
+        "PB8019",
+        "a regime that nothing tells",
+        "universe.yaml reads the regime from a symbol that the exchange does not have.",
+        "It is a warning: tiers, sizes and rules that depend on the regime do not trade.",
+        "regime: {symbol: BTC/USDT} on an exchange without BTC/USDT",
+        "Name a symbol of the exchange under `regime` of universe.yaml.",
+    ),
 ]

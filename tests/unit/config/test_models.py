@@ -197,7 +197,8 @@ def test_instruments_of_a_universe() -> None:
     assert btc.shortable
     assert not btc.sessions
     doge = universe.instrument("DOGE/USDT")
-    assert (doge.tick, doge.cluster, doge.max_hold_ms) == (0, "DOGE/USDT", 72 * 3_600_000)
+    assert (doge.tick, doge.cluster) == (0, "DOGE/USDT")
+    assert universe.tier_holds == {"event": 72 * 3_600_000}
     assert universe.instrument("AAPL").sessions
     assert universe.instrument("ADA/USDT").tier == "unlisted"
     assert universe.instrument("ADA/USDT").lot == 1

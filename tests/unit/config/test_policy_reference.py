@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -16,11 +17,13 @@ TEXT = (Path(__file__).resolve().parents[3] / "docs/policy-reference.md").read_t
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, info in model.model_fields.items():
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found += _keys(inner, f"{prefix}{name}.")
-        else:
-            found.append(prefix + name)
+        # A section that may be left out is `Section | None`.
+        inner = [
+            part
+            for part in (info.annotation, *get_args(info.annotation))
+            if isinstance(part, type) and issubclass(part, BaseModel)
+        ]
+        found += _keys(inner[0], f"{prefix}{name}.") if inner else [prefix + name]
     return found
 
 

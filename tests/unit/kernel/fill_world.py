@@ -77,6 +77,7 @@ def play(
     limits: Mapping[str, Any] | None = None,
     slippage_bps: float = 0.0,
     volume_share_pct: float = 0.0,
+    holds: Mapping[str, int] | None = None,
     tf_ms: int = HOUR_MS,
     own: int = 1,
     start: int = START,
@@ -98,10 +99,12 @@ def play(
         timeframes=dict.fromkeys(names, tf_ms),
         plans=[StrategyPlan(name, tf_ms * own, **base) for name in order],
         symbols={s: [one.symbol for one in says if one.strategy == s] for s in order},
-        cash=10_000.0, fills=Fills(slippage_bps, volume_share_pct),
+        cash=10_000.0, fills=Fills(slippage_bps, volume_share_pct), tier_holds=holds,
     )  # fmt: skip
     ranked = sorted(says, key=lambda one: (order.index(one.strategy), one.symbol))
-    outputs = run_plain(desk, _inputs([table[n] for n in names], ranked, tf_ms, own, start, names))
+    inputs = _inputs([table[n] for n in names], ranked, tf_ms, own, start, names)
+    inputs.constants[:, 5] = base["size"]
+    outputs = run_plain(desk, inputs)
     return Result(
         _rows(trade_table(desk, outputs.trades)), _rows(fill_table(desk, outputs.legs)),
         outputs.equity.tolist(), by_rule(outputs.refused), by_rule(outputs.shrunk), outputs.slots,
@@ -121,12 +124,12 @@ def _inputs(
     prices = np.array([[_full(row) for row in column] for column in rows])
     number = np.arange(steps)
     bits = np.zeros((len(says), steps), np.uint32)
-    constants = np.zeros((len(says), 5))
+    constants = np.zeros((len(says), 7))
     for s, one in enumerate(says):
         for shift, marked in enumerate((one.long, one.short, one.exit_long, one.exit_short)):
             for row in marked:
                 bits[s, row] |= np.uint32(1 << (8 * shift))
-        constants[s] = one.strength, one.per, one.stop, one.trail, one.limit
+        constants[s, :5] = one.strength, one.per, one.stop, one.trail, one.limit
     closes = (number + 1) % own == 0
     slot_rows = np.array(
         [np.where(closes & present[names.index(one.symbol)], number // own, -(number // own) - 1)
@@ -137,7 +140,7 @@ def _inputs(
         bars=tuple(np.ascontiguousarray(prices[:, :, k]) for k in range(5)),
         bar_rows=np.where(present, number, -1).astype(np.int32),
         slot_rows=slot_rows.astype(np.int32),
-        bits=bits, columns=np.full((len(says), 5), -1, np.int64), constants=constants,
+        bits=bits, columns=np.full((len(says), 7), -1, np.int64), constants=constants,
         values=np.zeros((0, steps)),
     )  # fmt: skip
 

@@ -48,7 +48,7 @@ def test_a_decided_exit_goes_on_and_its_stop_stays_live() -> None:
 
 
 def test_the_hold_of_a_tier_counts_from_the_open_of_the_entry_bar() -> None:
-    told = play([FLAT] * 6, Says(long=[0]), instrument={"max_hold_ms": 3 * HOUR_MS})
+    told = play([FLAT] * 6, Says(long=[0]), holds={"unlisted": 3 * HOUR_MS})
     assert told.told[1:] == [(4, "time", 10.0, 100.0)]
 
 

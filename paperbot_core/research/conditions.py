@@ -1,0 +1,89 @@
+"""What a history knows besides its bars: the regime and the universe, over all of it at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from paperbot_core.config.project import Project
+from paperbot_core.domain.market import Candles
+from paperbot_core.market.membership import from_candles
+from paperbot_core.market.membership_record import load_record
+from paperbot_core.market.regime import RegimeDetector, regime_at
+from paperbot_core.market.standing import Conditions, regime_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from paperbot_core.research.history import History
+
+#: Close times (UTC ms), and the number of the regime from each on.
+RegimeLine: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
+
+
+def finest_frames(keys: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the shortest timeframe (ms) of each symbol, symbols ascending."""
+    found: dict[str, int] = {}
+    for symbol, tf_ms in keys:
+        found[symbol] = min(tf_ms, found.get(symbol, tf_ms))
+    return dict(sorted(found.items()))
+
+
+def regime_line(project: Project, candles: Candles) -> RegimeLine:
+    """Return the regime over the candles of the symbol that leads the market.
+
+    Raises:
+        UserError: the rules of `regime` are wrong.
+    """
+    assert project.universe.regime is not None, "asked for by projects that have one"
+    return RegimeDetector(project.universe.regime, project.universe_places).batch(candles)
+
+
+def with_regime(candles: Candles, line: RegimeLine | None) -> Candles:
+    """Return the candles with the regime known at each close; unchanged where nothing tells it."""
+    if line is None:
+        return candles
+    return replace(candles, regime=regime_at(*line, candles.ts + candles.tf_ms))
+
+
+def condition_facts(history: History) -> dict[str, Any]:
+    """Return what a report says of the conditions: bars refused, regimes, changes of the universe.
+
+    `{refused_bars: {symbol: n}, regime: {name: bars}, universe: {symbol: [[ts, tier or null]]}}`.
+    """
+    known = history.conditions
+    regimes: dict[str, int] = {}
+    if known.regime is not None:
+        names = Counter(regime_name(code) or "unknown" for code in known.regime[1].tolist())
+        regimes = dict(sorted(names.items()))
+    changes: dict[str, list[list[Any]]] = {}
+    if known.membership is not None:
+        for symbol in sorted(history.base):
+            changes[symbol] = [list(one) for one in known.membership.changes(symbol)]
+    refused = Counter(one.symbol for one in history.refused)
+    return {"refused_bars": dict(sorted(refused.items())), "regime": regimes, "universe": changes}
+
+
+def know(
+    project: Project, finest: Mapping[str, Candles], regime: RegimeLine | None,
+    record: Path | None = None,
+) -> Conditions:  # fmt: skip
+    """Return the conditions of a run.
+
+    Args:
+        project: with its universe.
+        finest: the believed candles of every symbol, in the shortest timeframe that is traded.
+        regime: of the market over time; None where nothing tells it.
+        record: file in which the universe was recorded so far.
+
+    Raises:
+        UserError: the record cannot be read.
+    """
+    if project.universe.is_static:
+        return Conditions(None, regime)
+    recorded = [] if record is None else load_record(record)
+    return Conditions(from_candles(project.universe, finest, recorded), regime)

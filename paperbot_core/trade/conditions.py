@@ -1,0 +1,194 @@
+"""What a session knows besides its bars: which data to believe, the regime, the universe.
+
+Kept bar by bar, with the answers that a backtest gets over the whole history.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paperbot_core.config.policy import DataLimits
+from paperbot_core.config.project import Project
+from paperbot_core.config.universe import UniverseFile
+from paperbot_core.domain.events import ConditionChanged
+from paperbot_core.domain.market import Bar
+from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
+from paperbot_core.market.membership import MembershipBook
+from paperbot_core.market.membership_record import load_record
+from paperbot_core.market.regime import RegimeDetector
+from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.standing import regime_name
+
+#: A symbol and a length of bars in ms.
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the conditions of a session are made from; None is a part that is not there.
+
+    `recorded` are the snapshots of the universe that were recorded so far.
+    """
+
+    universe: UniverseFile
+    limits: DataLimits | None = None
+    detector: RegimeDetector | None = None
+    recorded: tuple[Snapshot, ...] = ()
+
+
+def make_watch(project: Project, record: Path | None = None) -> Watch:
+    """Return what a project watches; `record` is the file of its universe, if there is one.
+
+    Raises:
+        UserError: the rules of the regime are wrong, or the record cannot be read.
+    """
+    universe = project.universe
+    detector = None
+    if universe.regime is not None:
+        detector = RegimeDetector(universe.regime, project.universe_places)
+    recorded = () if universe.is_static or record is None else load_record(record)
+    return Watch(universe, project.policy.data, detector, tuple(recorded))
+
+
+@dataclass(slots=True)
+class _Series:
+    """The guards of the bars of one key."""
+
+    ticks: TickGuard
+    stale: StaleGuard
+    is_stale: bool = False
+
+
+class Conditions:
+    """The running conditions of a session; `changes` is for whoever tells of them."""
+
+    def __init__(self, watch: Watch, symbols: Iterable[str]) -> None:
+        """Start without any bar; `symbols` are those that may be traded."""
+        self.watch = watch
+        self.changes: list[ConditionChanged] = []
+        self.refused = 0
+        #: Number of the regime now, NaN while unknown.
+        self.regime = math.nan
+        self._live = None if watch.detector is None else watch.detector.live()
+        self._book: MembershipBook | None = None
+        if not watch.universe.is_static:
+            self._book = MembershipBook(watch.universe, symbols, watch.recorded)
+        self._series: dict[Key, _Series] = {}
+        self._finest: dict[str, int] = {}
+        self._tiers: dict[str, str] = {}
+
+    @property
+    def regime_key(self) -> Key | None:
+        """The bars that the regime is read from."""
+        detector = self.watch.detector
+        return None if detector is None else (detector.symbol, detector.tf_ms)
+
+    def follow(self, keys: Iterable[Key]) -> None:
+        """Say which bars will come."""
+        for symbol, tf_ms in keys:
+            self._finest[symbol] = min(tf_ms, self._finest.get(symbol, tf_ms))
+            if self.watch.limits is not None:
+                continuous = not self.watch.universe.instrument(symbol).sessions
+                self._series[symbol, tf_ms] = _Series(
+                    TickGuard(self.watch.limits),
+                    StaleGuard(self.watch.limits, tf_ms, continuous),
+                )
+
+    def admit(self, bar: Bar) -> Bar | None:
+        """Take a closed bar; return it with the regime of now, or None if it is not believed.
+
+        At one close the bar that tells the regime comes first.
+        """
+        series = self._series.get((bar.symbol, bar.tf_ms))
+        if series is not None:
+            refused = series.ticks.admit(bar)
+            if refused is not None:
+                self._refuse(bar, refused)
+                return None
+            self._breaker(bar, series, not series.stale.take(bar.close_ts))
+        if self._live is not None and (bar.symbol, bar.tf_ms) == self.regime_key:
+            self._move(bar.close_ts, self._live.update(bar))
+        if self._book is not None and bar.tf_ms == self._finest.get(bar.symbol):
+            self._book.take([bar])
+        return bar if self.watch.detector is None else replace(bar, regime=self.regime)
+
+    def advance(self, now: int) -> None:
+        """Bring the universe up to the decision time `now`, after its bars were taken."""
+        if self._book is None:
+            return
+        before = self._book.current
+        after = self._book.advance(now)
+        if after is not None:
+            self._join_and_leave(now, {} if before is None else before.tiers, after)
+            self._tiers |= after.tiers
+
+    def tier(self, symbol: str) -> str | None:
+        """Return the tier of a symbol now; None for one that is not a member."""
+        if self._book is None:
+            return self.watch.universe.tier_of(symbol)
+        return None if self._book.current is None else self._book.current.tiers.get(symbol)
+
+    def last_tier(self, symbol: str) -> str:
+        """Return the tier in which a symbol is, or was last: what is held of it counts there."""
+        return self._tiers.get(symbol) or self.watch.universe.tier_of(symbol)
+
+    def is_stale(self, key: Key) -> bool:
+        """Return whether the data breaker of a series is open."""
+        series = self._series.get(key)
+        return series is not None and series.is_stale
+
+    def silent(self, now: int) -> list[str]:
+        """Return the symbols whose bars are missing at the wall-clock time `now`, ascending."""
+        return sorted({
+            symbol for (symbol, _), series in self._series.items() if series.stale.is_open(now)
+        })
+
+    def drain(self) -> list[ConditionChanged]:
+        """Return what changed since the last call."""
+        found, self.changes = self.changes, []
+        return found
+
+    def _refuse(self, bar: Bar, why: RefusedBar) -> None:
+        self.refused += 1
+        text = (
+            f"reached {why.move_pct:.2f} % from the last close {why.last_close:g} with "
+            f"{why.volume_ratio:.2f} times the usual volume"
+        )
+        self.changes.append(
+            ConditionChanged(bar.close_ts, "bad_tick", bar.symbol, "refused", text)
+        )
+
+    def _breaker(self, bar: Bar, series: _Series, stale: bool) -> None:
+        if stale != series.is_stale:
+            series.is_stale = stale
+            state = "open" if stale else "closed"
+            why = "bars were missing" if stale else "enough bars in a row"
+            self.changes.append(
+                ConditionChanged(bar.close_ts, "data_breaker", bar.symbol, state, why)
+            )
+
+    def _move(self, now: int, code: float) -> None:
+        before, after = regime_name(self.regime), regime_name(code)
+        self.regime = code
+        if before != after:
+            symbol = self.watch.detector.symbol if self.watch.detector is not None else ""
+            was = f"was {before or 'unknown'}"
+            self.changes.append(
+                ConditionChanged(now, "regime", symbol, after or "unknown", was)
+            )
+
+    def _join_and_leave(self, now: int, before: Mapping[str, str], after: Snapshot) -> None:
+        for symbol in sorted({*before, *after.tiers}):
+            old, new = before.get(symbol), after.tiers.get(symbol)
+            if old == new:
+                continue
+            detail = f"was in {old}" if old else "joined"
+            if new is None and symbol in after.refused:
+                why = after.refused[symbol]
+                detail = f"{why.filter}: {why.observed}, limit {why.limit}"
+            self.changes.append(
+                ConditionChanged(now, "universe", symbol, new or "left", detail)
+            )

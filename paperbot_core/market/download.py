@@ -135,7 +135,8 @@ class Download:
         """
         with only_writer(self.file):
             bars, added = await self._bars()
-            return replace(self._finish(bars, added), events=await self._events())
+            events = await self._events()
+            return replace(self._finish(bars, added), events=events)
 
     async def _bars(self) -> tuple[Candles, int]:
         """Bring the bars up to the wish; return them and how many are new."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from paperbot_core.config.policy import PolicyFile
+from paperbot_core.config.selection import REGIMES
 from paperbot_core.config.settings import Settings
 from paperbot_core.config.source_map import SourceMap
 from paperbot_core.config.strategy import StrategyFile
@@ -167,9 +168,20 @@ def _size_tiers(
 def _regimes(
     file: StrategyFile, places: SourceMap, universe: UniverseFile
 ) -> Iterator[Diagnostic]:
-    """Find parameters that depend on a regime nobody tells; `regime(...)` is found later."""
+    """Find parameters and options that depend on a regime nobody tells.
+
+    `regime(...)` in an expression is found when it is compiled. What an option means is the
+    plugin's business, so a number by regime there is a warning.
+    """
     if universe.regime is not None:
         return
+    for option, value in file.with_.items():
+        if isinstance(value, dict) and "default" in value and {*value} <= {"default", *REGIMES}:
+            yield places.diagnostic(
+                "PB3011", f"nothing tells which regime `{option}` asks for",
+                places.key_span(("with", option)), severity=Severity.WARNING,
+                help="add `regime: {symbol: BTC/USDT}` to the universe",
+            )  # fmt: skip
     for name, param in file.params.items():
         if param.regimes:
             yield places.diagnostic(

@@ -16,7 +16,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A quoted timeframe."""
+    """A quoted timeframe or regime."""
 
     value: str
     start: int

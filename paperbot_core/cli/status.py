@@ -40,6 +40,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"day        {found['day_pnl_pct']:+.2f} %   drawdown {found['drawdown_pct']:.2f} %",
         f"positions  {len(found['positions'])}",
     ]
+    if found["regime"]:
+        lines.insert(-1, f"regime     {found['regime']}")
+    if found["stale"]:
+        lines.insert(-1, f"stale      {', '.join(found['stale'])}: no entries until bars come again")
     for p in found["positions"]:
         gain = "" if p["unrealised"] is None else f", {p['unrealised']:+.2f}"
         lines.append(f"  {p['side']} {p['quantity']:g} {p['symbol']} at {p['entry_price']:g}{gain}"

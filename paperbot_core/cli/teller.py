@@ -13,6 +13,7 @@ import click
 from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.events import (
     AnchorMoved,
+    ConditionChanged,
     Event,
     FillBooked,
     ProposalMade,
@@ -20,7 +21,7 @@ from paperbot_core.domain.events import (
     VerdictGiven,
 )
 from paperbot_core.domain.words import Mode, TradingState
-from paperbot_core.trade.notices import fill_title
+from paperbot_core.trade.notices import condition_text, fill_title
 from paperbot_core.trade.session import Watcher
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Teller(Watcher):
                 self.say(event.ts, f"account is {event.state.name.lower()}: {event.reason}")
             elif isinstance(event, AnchorMoved) and event.why == "moved by hand":
                 self.say(event.ts, f"the day's anchor is now {event.equity:.2f}")
+            elif isinstance(event, ConditionChanged):
+                self.say(event.ts, condition_text(event))
         if self.metrics is not None:
             self.metrics.on_events(events)
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from paperbot_core.domain.event_text import decimal_text
 from paperbot_core.domain.events import (
     AnchorMoved,
+    ConditionChanged,
     EquityMarked,
     Event,
     FillBooked,
@@ -69,6 +70,10 @@ class Projector:
                 self._say(event.ts, manual_halt=event.reason or "halted by hand")
             case Resumed():
                 self._say(event.ts, manual_halt="")
+            case ConditionChanged(condition="regime"):
+                self._say(event.ts, regime=event.state)
+            case ConditionChanged(condition="data_breaker"):
+                self._say(event.ts, **{f"data_breaker {event.subject}": event.state})
             case _:
                 # Bars, signals and proposals are read from the events themselves.
                 return

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from paperbot_core.domain.events import (
     BarConsumed,
+    ConditionChanged,
     Event,
     FillBooked,
     ProposalMade,
@@ -54,6 +55,14 @@ class SessionMetrics:
                                  ["approved", "rule"], registry=r)
         self._fills = Counter("paperbot_fills", "Executions", ["kind", "reason"], registry=r)
         self._fees = Counter("paperbot_fees_quote", "Fees paid, quote currency", registry=r)
+        self._refused = Counter("paperbot_bars_refused", "Bars not believed", ["symbol"],
+                                registry=r)
+        self._breaker = Gauge("paperbot_data_breaker", "1 while the data of a symbol is stale",
+                              ["symbol"], registry=r)
+        self._regime = Gauge("paperbot_regime", "1 for the regime that the market is in",
+                             ["regime"], registry=r)
+        self._members = Counter("paperbot_universe_changes", "Symbols that joined, moved or left",
+                                ["state"], registry=r)
         self._equity = Gauge("paperbot_equity_quote", "Equity, quote currency", registry=r)
         self._cash = Gauge("paperbot_cash_quote", "Cash, quote currency", registry=r)
         self._gross = Gauge("paperbot_gross_quote", "Gross exposure, quote currency", registry=r)
@@ -80,8 +89,22 @@ class SessionMetrics:
                     self._fees.inc(float(event.fee_quote))
                 case TradingStateChanged():
                     self._state.set(int(event.state))
+                case ConditionChanged():
+                    self._condition(event)
                 case BarConsumed() | _:
                     continue
+
+    def _condition(self, event: ConditionChanged) -> None:
+        match event.condition:
+            case "bad_tick":
+                self._refused.labels(event.subject).inc()
+            case "data_breaker":
+                self._breaker.labels(event.subject).set(1 if event.state == "open" else 0)
+            case "universe":
+                self._members.labels(event.state).inc()
+            case "regime":
+                self._regime.clear()
+                self._regime.labels(event.state).set(1)
 
     def on_step(self, now: int, mark: Valued, seconds: float) -> None:
         """Note one decision time (UTC ms), the account at it, and how long it took."""

@@ -166,7 +166,8 @@ class Account:
             self.last_bar = max(past[-1].ts, self.last_bar or 0)
         if not self.fresh:
             restore(self.state, self.engine.kernel, self.bank.rows)
-        self._commit([started], bars=new_bars if self.moves else (), notices=notices)
+        known = self.bank.conditions.present(started.ts) if self.fresh else []
+        self._commit([started, *known], bars=new_bars if self.moves else (), notices=notices)
 
     def advance(self, batch: Batch, *, entries: bool = True) -> list[Outcome]:
         """Work through one decision time of the feed and commit all of it at once."""
@@ -190,6 +191,14 @@ class Account:
         if self.moves or events:
             self._commit(events, bars=bars if self.moves else (), notices=notices)
         return outcomes
+
+    def hush(self, now: int) -> list[Event]:
+        """Note that nothing came until the wall-clock time `now`; commit which breakers opened."""
+        self.bank.conditions.silence(now)
+        events: list[Event] = [*self.bank.conditions.drain()]
+        if events:
+            self._commit(events, notices=notices_of(events, self.plan.mode))
+        return events
 
     def answer(self, requests: Sequence[Request]) -> list[Event]:
         """Carry out what a person asked for and commit it."""

@@ -14,7 +14,7 @@ from paperbot_core.config.policy import DataLimits
 from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.events import ConditionChanged
-from paperbot_core.domain.market import Bar
+from paperbot_core.domain.market import Bar, timeframe_text
 from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
 from paperbot_core.market.membership import MembershipBook
 from paperbot_core.market.membership_record import load_record
@@ -140,11 +140,34 @@ class Conditions:
         series = self._series.get(key)
         return series is not None and series.is_stale
 
-    def silent(self, now: int) -> list[str]:
-        """Return the symbols whose bars are missing at the wall-clock time `now`, ascending."""
-        return sorted({
-            symbol for (symbol, _), series in self._series.items() if series.stale.is_open(now)
-        })
+    def silence(self, now: int) -> None:
+        """Open the breakers of series whose bars are missing at `now`; for a market in real time.
+
+        A bar that comes late does not close one: enough of them in a row do.
+        """
+        for (symbol, tf_ms), series in self._series.items():
+            if not series.is_stale and series.stale.is_open(now):
+                series.is_stale = True
+                why = f"no bar of {timeframe_text(tf_ms)} came"
+                self.changes.append(ConditionChanged(now, "data_breaker", symbol, "open", why))
+
+    def present(self, now: int) -> list[ConditionChanged]:
+        """Return everything that is not as it was before the first bar."""
+        found: list[ConditionChanged] = []
+        if self.watch.detector is not None and not math.isnan(self.regime):
+            name = regime_name(self.regime) or ""
+            symbol = self.watch.detector.symbol
+            found.append(ConditionChanged(now, "regime", symbol, name, "at the start"))
+        if self._book is not None and self._book.current is not None:
+            found += [
+                ConditionChanged(now, "universe", symbol, tier, "at the start")
+                for symbol, tier in sorted(self._book.current.tiers.items())
+            ]
+        found += [
+            ConditionChanged(now, "data_breaker", symbol, "open", "at the start")
+            for (symbol, _), series in sorted(self._series.items()) if series.is_stale
+        ]  # fmt: skip
+        return found
 
     def drain(self) -> list[ConditionChanged]:
         """Return what changed since the last call."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from paperbot_core.api import Notice, NoticeSeverity
 from paperbot_core.domain.events import (
+    ConditionChanged,
     Event,
     FillBooked,
     OrderKind,
@@ -16,6 +17,9 @@ from paperbot_core.domain.events import (
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.domain.words import ExitReason, Mode, TradingState
 from paperbot_core.trade.outcome import Mark
+
+#: Changes of the universe that one notice lists.
+_LINES_MAX = 20
 
 _SEVERITY = {
     TradingState.ACTIVE: NoticeSeverity.INFO,
@@ -53,7 +57,7 @@ def fill_title(fill: FillBooked) -> str:
 
 def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
     """Return the notices that the events of one commit cause."""
-    found: list[Notice] = []
+    found: list[Notice] = [*_conditions(events)]
     for event in events:
         if isinstance(event, FillBooked):
             found.append(Notice("fill", fill_title(event), facts={"fee": f"{event.fee_quote:f}"}))
@@ -76,6 +80,37 @@ def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
                 kind, title, "", _SEVERITY[event.state], facts={"equity": f"{event.equity:.2f}"}
             ))  # fmt: skip
     return found
+
+
+def condition_text(event: ConditionChanged) -> str:
+    """Return one line about what changed."""
+    match event.condition:
+        case "regime":
+            return f"the market is in regime {event.state} ({event.subject}), {event.detail}"
+        case "universe":
+            verb = "left the universe" if event.state == "left" else f"is in tier {event.state}"
+            return f"{event.subject} {verb}: {event.detail}"
+        case "data_breaker":
+            return f"data breaker of {event.subject} is {event.state}: {event.detail}"
+        case _:
+            return f"a bar of {event.subject} was not believed: {event.detail}"
+
+
+def _conditions(events: Sequence[Event]) -> Iterator[Notice]:
+    """Yield a notice for each change of data or regime, and one for all changes of the universe."""
+    changes = [event for event in events if isinstance(event, ConditionChanged)]
+    for event in changes:
+        if event.condition in {"bad_tick", "data_breaker"}:
+            key = f"{event.condition}:{event.subject}:{event.state}"
+            text = condition_text(event)
+            yield Notice(event.condition, text, "", NoticeSeverity.WARNING, key)
+        elif event.condition == "regime":
+            severe = NoticeSeverity.WARNING if event.state == "crash" else NoticeSeverity.INFO
+            yield Notice("regime", condition_text(event), "", severe, f"regime:{event.state}")
+    moved = [condition_text(event) for event in changes if event.condition == "universe"]
+    if moved:
+        title = f"the universe changed: {len(moved)} symbol{'s' * (len(moved) > 1)}"
+        yield Notice("universe", title, "\n".join(moved[:_LINES_MAX]))
 
 
 def daily_summary(day: int, mark: Mark, anchor: float, open_positions: int) -> Notice:

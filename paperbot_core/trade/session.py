@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paperbot_core.api import EventFact, Exchange, Notifier
@@ -29,12 +29,14 @@ from paperbot_core.trade.feed import BarFeed, Batch
 from paperbot_core.trade.layout import bars_needed, feed_timeframe
 from paperbot_core.trade.outcome import Mark, Outcome
 from paperbot_core.trade.scheduler import beside, nightly_job
-from paperbot_core.trade.symbols import find_symbols
+from paperbot_core.trade.symbols import find_symbols, has_symbol
 
 #: Bars of history fetched from a live market, at least; a stored one gives all it has.
 HISTORY_BARS = 5_000
 _HEARTBEAT_S = 1.0
 _WATCH_S = 2.0
+#: How late a bar of a live market may be before it counts as missing.
+_LATE_MS = 30_000
 #: How often a person's requests are looked for while bars come in faster than that.
 _REQUEST_S = 0.25
 
@@ -182,6 +184,10 @@ class Session:
             setup.project, setup.strategies, setup.exchange, feed_ms,
             admit_unlisted=setup.admit_unlisted,
         )
+        if detector is not None and not await has_symbol(setup.exchange, detector.symbol, feed_ms):
+            watch = replace(watch, detector=None)
+            text = f"the regime is not known: the exchange does not have {detector.symbol}"
+            self.watcher.on_warning(Diagnostic("PB8019", text, severity=Severity.WARNING))
         for warning in traded.warnings:
             self.watcher.on_warning(warning)
         account = Account(
@@ -244,6 +250,9 @@ class Session:
     ) -> str:
         async for batch in feed.batches(self.since):
             self._attend(account, batch is None)
+            if batch is None and feed.live:
+                # Bars trickle in after their close; what is late by less is not missing.
+                self._tell(account.hush(_wall_ms() - _LATE_MS), account.journal)
             if stop.is_set():
                 return "asked to stop"
             if batch is not None:

@@ -62,7 +62,12 @@ def account_status(path: Path, *, cash: float) -> dict[str, Any]:
         "pending": pending,
         "last_bar": dry.get("last_bar") if is_dry and dry.get("last_bar") else latest,
         "heartbeat": lease.heartbeat_ms if lease else None,
-    }
+        "regime": facts.get("regime"),
+        "stale": sorted(
+            key.removeprefix("data_breaker ") for key, state in facts.items()
+            if key.startswith("data_breaker ") and state == "open"
+        ),
+    }  # fmt: skip
 
 
 def account_trades(path: Path) -> list[dict[str, Any]]:

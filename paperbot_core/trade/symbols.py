@@ -43,7 +43,7 @@ async def find_symbols(
         wanted = sorted({*project.symbols_of(name), *offered})
         for symbol in wanted:
             if symbol not in known:
-                known[symbol] = await _has(exchange, symbol, feed_ms)
+                known[symbol] = await has_symbol(exchange, symbol, feed_ms)
         symbols[name] = tuple(s for s in wanted if known[s])
     if not any(symbols.values()):
         raise UserError(Diagnostic(
@@ -68,7 +68,7 @@ async def find_symbols(
     )  # fmt: skip
 
 
-async def _has(exchange: Exchange, symbol: str, feed_ms: int) -> bool:
+async def has_symbol(exchange: Exchange, symbol: str, feed_ms: int) -> bool:
     """Return whether an exchange that does not list a symbol can nevertheless give its bars."""
     try:
         await exchange.bars(symbol, timeframe_text(feed_ms), 0)

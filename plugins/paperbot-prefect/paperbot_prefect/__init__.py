@@ -1,0 +1,1 @@
+"""The nightly data job as a Prefect flow: `paperbot_prefect.flow.nightly`."""

@@ -6,13 +6,13 @@ live, with equal results to the bit. Knows nothing of what is done with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paperbot_core.config.selection import Regime
 from paperbot_core.config.source_map import Source, SourceMap
-from paperbot_core.diagnostics import Diagnostic, Span, UserError
+from paperbot_core.diagnostics import UserError
 from paperbot_core.domain.market import Bar, Candles, timeframe_ms, timeframe_text
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.columns import Columns
@@ -40,13 +40,6 @@ _IN_A_CIRCLE = Problem(
 )  # fmt: skip
 
 
-class PlaceMap(Protocol):
-    """Where the values of universe.yaml stand."""
-
-    def span(self, path: Path, start: int = 0, end: int = 0) -> Span:
-        """Return the place of the value at `path`, or of `[start, end)` inside its text."""
-
-
 class RegimeDetector:
     """The compiled rules of one `regime` block.
 
@@ -56,7 +49,7 @@ class RegimeDetector:
         warmup: how many bars are enough before the first one with a regime.
     """
 
-    def __init__(self, regime: Regime, places: PlaceMap | None = None) -> None:
+    def __init__(self, regime: Regime, places: SourceMap | None = None) -> None:
         """Compile the rules; `places` says where universe.yaml has them, for the diagnostics.
 
         Raises:
@@ -127,11 +120,11 @@ def regime_at(close_times: Ints, codes: Floats, now: Ints) -> Floats:
     return np.where(rows >= 0, codes[np.maximum(rows, 0)], np.nan)
 
 
-def _compile(regime: Regime, tf_ms: int, places: PlaceMap) -> Node:
+def _compile(regime: Regime, tf_ms: int, places: SourceMap) -> Node:
     low = Lowering(Scope(tf_ms, FUNCTIONS, no_regime=_IN_A_CIRCLE), Graph())
     found = {name: _rule(low, name, getattr(regime.rules, name)) for name in ORDER}
     problems = [
-        Diagnostic(
+        places.diagnostic(
             p.code, p.message, places.span(path, p.start, p.end), expected=p.expected, help=p.help
         )
         for path, p in low.problems
@@ -166,5 +159,3 @@ def _rule(low: Lowering, name: str, text: str) -> Node | None:
 
 def _nowhere() -> SourceMap:
     return SourceMap(Source("universe.yaml", ""), None)
-
-

@@ -11,6 +11,7 @@ from paperbot_core.api.facts import (
     PolicyView,
     PositionFact,
     Signal,
+    Ticker,
     TriggerFact,
     Verdict,
 )
@@ -39,6 +40,7 @@ from paperbot_core.api.protocols import (
     RecurrenceFeature,
     RiskCheck,
     Strategy,
+    TickerSource,
     Trigger,
 )
 from paperbot_core.api.sync_exchange import SyncExchange, SyncExecution
@@ -107,6 +109,8 @@ __all__ = [
     "StrictModel",
     "SyncExchange",
     "SyncExecution",
+    "Ticker",
+    "TickerSource",
     "TradingState",
     "Trigger",
     "TriggerFact",

@@ -6,6 +6,7 @@ exchange is Decimal. All times are UTC milliseconds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -216,3 +217,30 @@ class EventFact:
     ts: int
     kind: str
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """What an exchange says of one of its markets at one time; NaN is not said.
+
+    Attributes:
+        symbol: `BASE/QUOTE`, `BASE/QUOTE:SETTLE` or a ticker.
+        ts: UTC ms at which the 24 h of the volume end; None if the exchange does not say.
+        bid: best price of a buyer.
+        ask: best price of a seller.
+        last: latest price.
+        quote_volume: traded in 24 h, in quote currency.
+        depth: quote currency in the book within 1 % of the middle, on the thinner side.
+        active: whether it is traded now.
+        listed_ts: UTC ms from which on it is traded; None if the exchange does not say.
+    """
+
+    symbol: str
+    ts: int | None = None
+    bid: float = math.nan
+    ask: float = math.nan
+    last: float = math.nan
+    quote_volume: float = math.nan
+    depth: float = math.nan
+    active: bool = True
+    listed_ts: int | None = None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Notice,
         PolicyView,
         Signal,
+        Ticker,
         TriggerFact,
         Verdict,
     )
@@ -266,6 +267,22 @@ class EventSource(Protocol):
         To prices that it tells adjusted for splits belong no splits, and dividends in shares of
         today; to raw prices belong all, as they were.
         """
+        ...
+
+
+@runtime_checkable
+class TickerSource(Protocol):
+    """An Exchange or DataSource that also knows the tickers of all its markets: optional.
+
+    The universe is chosen by them (`paperbot universe refresh`). One attempt a call.
+    """
+
+    async def tickers(self) -> Sequence[Ticker]:
+        """Return one ticker for each market that it has."""
+        ...
+
+    async def book(self, symbol: str) -> Book:
+        """Return the best levels of the order book, as far down as 1 % if it can."""
         ...
 
 

@@ -38,4 +38,66 @@ CODES: list[Code] = [
         "`paperbot universe record` while a session records its own snapshot",
         "Try again when the other one has finished; the lock of a dead process frees itself.",
     ),
+    Code(
+        "PB3505",
+        "a file gives no tickers",
+        "The file cannot be read or written, is neither what Paperbot keeps as tickers.json nor "
+        "what ccxt's fetch_tickers answers, or does not tell when its tickers were fetched.",
+        "A universe chosen by half of the tickers would be another one.",
+        "paperbot universe refresh --tickers prices.csv",
+        "Fetch them again, or give `--at TIME` if only the time is missing.",
+    ),
+    Code(
+        "PB3506",
+        "a source broke its contract on tickers",
+        "A plugin answered something else than a list of tickers.",
+        "What is no ticker cannot be compared with a limit.",
+        "a plugin whose tickers() returns a dict",
+        "Its author must change it; `paperbot plugins` names the package.",
+    ),
+    Code(
+        "PB3507",
+        "a source has no tickers",
+        "The source answered, with an empty list.",
+        "A universe without members would be recorded for a day on which the exchange was only "
+        "in maintenance.",
+        "paperbot universe refresh during a maintenance that answers []",
+        "Try again later.",
+    ),
+    Code(
+        "PB3508",
+        "a plugin does not know tickers",
+        "The exchange of paperbot.yaml, or the source named, has no tickers: it does not offer "
+        "`tickers` and `book`.",
+        "Without them discovery and filters have nothing to go by.",
+        "paperbot universe refresh with `exchange: {plugin: replay}`",
+        "Name a source with `--source ccxt --option id=binance`, give a file with `--tickers`, or "
+        "reconstruct the universe from candles with `paperbot universe record --data DIR`.",
+    ),
+    Code(
+        "PB3509",
+        "no such symbol in the universe",
+        "No tier lists the symbol, and no snapshot of the record or of the data has looked at it.",
+        "An answer about nothing is usually a typo.",
+        "paperbot universe show --why BTCUSDT",
+        "Symbols are written like BTC/USDT; the message names the nearest one.",
+    ),
+    Code(
+        "PB3510",
+        "the universe of that time is not known",
+        "universe.yaml has filters or discovery, and there is no snapshot at or before that time.",
+        "Who passed a filter on a past day depends on the market of that day.",
+        "paperbot universe show --at 2021-05-19 before anything was recorded",
+        "Reconstruct it with `--data DIR` or `paperbot universe record --data DIR`, or record "
+        "today's with `paperbot universe refresh`.",
+    ),
+    Code(
+        "PB3511",
+        "no candles of any symbol of the universe",
+        "None of the candle files is of a symbol that universe.yaml lists or could discover.",
+        "There is nothing to choose from.",
+        "paperbot universe record --data candles, where candles holds only EUR pairs and "
+        "`quotes` is [USDT]",
+        "Give a folder with such candles, or change tiers and filters.",
+    ),
 ]

@@ -43,7 +43,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if found["regime"]:
         lines.insert(-1, f"regime     {found['regime']}")
     if found["stale"]:
-        lines.insert(-1, f"stale      {', '.join(found['stale'])}: no entries until bars come again")
+        lines.insert(-1, f"stale      {', '.join(found['stale'])} (no entries)")
     for p in found["positions"]:
         gain = "" if p["unrealised"] is None else f", {p['unrealised']:+.2f}"
         lines.append(f"  {p['side']} {p['quantity']:g} {p['symbol']} at {p['entry_price']:g}{gain}"

@@ -54,8 +54,8 @@ def latest_slot(now_ms: int, at: str) -> int:
 class DailyJob:
     """Runs `work` once for each day's `at`; a time that was missed is made up for, once.
 
-    What was done is noted in `mark`, so that a restart does not do it again; work that was cut
-    short by the end of the process is done again, three times at most.
+    What was done is noted in `mark`, so that a restart does not do it again. Work that was cut
+    short is done again; where the process died of it or with it, three times at most.
     """
 
     def __init__(
@@ -84,7 +84,12 @@ class DailyJob:
             if tries is not None:
                 # Noted before the work: should the machine die of it, that counts as a try.
                 self._note(slot, tries + 1, finished=False, tell=tell)
-                outcome = await self._work()
+                try:
+                    outcome = await self._work()
+                except asyncio.CancelledError:
+                    # The session ends, the job did nothing wrong: this was no try.
+                    self._note(slot, tries, finished=False, tell=tell)
+                    raise
                 self._served = slot
                 self._note(slot, tries + 1, finished=True, tell=tell)
                 tell(outcome)

@@ -108,6 +108,24 @@ def test_work_that_was_cut_short_is_done_again_but_not_for_ever(tmp_path: Path) 
     assert len(world.run()) == 1
 
 
+def test_a_session_that_stops_costs_no_try(tmp_path: Path) -> None:
+    world = World(tmp_path, DAY + AT, DAY + AT + HOUR_MS)
+
+    async def stopped() -> None:
+        job = DailyJob("02:15", world.mark, lambda: asyncio.sleep(60, JobOutcome()),
+                       clock=lambda: world.now)  # fmt: skip
+        task = asyncio.create_task(job.run(world.told.append))
+        await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    for _ in range(5):
+        asyncio.run(stopped())
+    assert json.loads(world.mark.read_text())["tries"] == 0
+    assert len(world.run()) == 1
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"slot": "x", "tries": 1, "finished": false}', "{"])
 def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     world = World(tmp_path, DAY + AT, DAY + AT + HOUR_MS)

@@ -118,6 +118,8 @@ def _state(page: _Page, slot: Mapping[str, Any]) -> Iterator[str]:
     if a["day_loss_pct"] is not None:
         text += f", {percent(-a['day_loss_pct'])} today"
     yield from page.labelled("account", text)
+    if slot["universe"]["text"]:
+        yield from page.labelled("universe", slot["universe"]["text"])
     yield from page.labelled("before", _position(slot["position"]["before"]))
     for leg in slot["during"]:
         yield from page.labelled("in the bar", _leg(leg))

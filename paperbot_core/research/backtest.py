@@ -208,6 +208,8 @@ def run_identity(ready: Prepared, stage: Stage) -> str:
         digest.update(candles.symbol.encode())
         for name in ("ts", "open", "high", "low", "close", "volume"):
             digest.update(getattr(candles, name).tobytes())
+    for symbol, paid in sorted(ready.history.payouts.items()):
+        digest.update(symbol.encode() + paid.splits.tobytes() + paid.dividends.tobytes())
     return digest.hexdigest()[:16]
 
 

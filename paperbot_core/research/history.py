@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_erro
 from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
+from paperbot_core.market.events import CorporateEvents, forward_scaled
 from paperbot_core.market.files import find_candles, read_candles
 from paperbot_core.market.guards import RefusedBar, screen
 from paperbot_core.market.names import CandleFile
@@ -30,9 +31,18 @@ from paperbot_core.research.conditions import (
     regime_line,
     with_regime,
 )
+from paperbot_core.research.shares import (
+    Payouts,
+    as_traded,
+    find_shares,
+    payouts,
+    share_factor,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from paperbot_core.domain.market import Floats
 
 Key = tuple[str, int]
 
@@ -48,6 +58,10 @@ class History:
     each strategy's timeframe (the same object where they coincide). `symbols` lists what each
     strategy trades; `conditions` are what is known besides bars, `refused` the bars that the
     policy's guards did not believe.
+
+    Of shares with splits or dividends, `own` is in units of the first share: `factors` has what a
+    price paid was multiplied by at each of its rows, and `payouts` what comes into force at each
+    row of `base`.
     """
 
     base: Mapping[str, Candles]
@@ -57,6 +71,8 @@ class History:
     files: tuple[CandleFile, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     refused: tuple[RefusedBar, ...] = ()
+    factors: Mapping[Key, Floats] = field(default_factory=dict)
+    payouts: Mapping[str, Payouts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +131,7 @@ def load_history(
         raise UserError(faults)
     finest = finest_frames(own)
     base = {
-        name: reader.get(name, tf if detail is None else min(detail, tf))
+        name: reader.paid(name, tf if detail is None else min(detail, tf))
         for name, tf in finest.items()
     }
     conditions = know(project, {name: own[name, tf] for name, tf in finest.items()}, regime, record)
@@ -125,7 +141,7 @@ def load_history(
         warnings += _gaps(file, candles.slice(*span.rows(candles)))
     return History(
         base, own, symbols, conditions, tuple(reader.files_read()), tuple(warnings),
-        tuple(reader.refused),
+        tuple(reader.refused), reader.factors(own), reader.payouts(base),
     )  # fmt: skip
 
 
@@ -171,6 +187,7 @@ class _Reader:
         self.read: dict[Key, Candles] = {}
         self.made: dict[Key, Candles] = {}
         self._believed: dict[Key, Candles] = {}
+        self._events: dict[str, CorporateEvents | None] = {}
         self.refused: list[RefusedBar] = []
 
     def files_read(self) -> list[CandleFile]:
@@ -182,18 +199,52 @@ class _Reader:
             self.made[symbol, tf_ms] = with_regime(self.believed(symbol, tf_ms), self.regime)
         return self.made[symbol, tf_ms]
 
+    def paid(self, symbol: str, tf_ms: int) -> Candles:
+        """Return the same bars in the prices that were paid; the same object without events."""
+        bars, events = self.get(symbol, tf_ms), self.events(symbol)
+        return bars if events is None else as_traded(self._file(symbol, tf_ms), events, bars)
+
+    def factors(self, own: Mapping[Key, Candles]) -> dict[Key, Floats]:
+        """Return what the prices of series with events were multiplied by."""
+        return {
+            key: share_factor(self._file(*key), events, candles)
+            for key, candles in own.items() if (events := self.events(key[0])) is not None
+        }  # fmt: skip
+
+    def payouts(self, base: Mapping[str, Candles]) -> dict[str, Payouts]:
+        """Return what comes into force at each bar of the symbols with events."""
+        return {
+            symbol: payouts(self._file(symbol, candles.tf_ms), events, candles)
+            for symbol, candles in base.items() if (events := self.events(symbol)) is not None
+        }  # fmt: skip
+
+    def events(self, symbol: str) -> CorporateEvents | None:
+        """Return the splits and dividends beside the files of a symbol; None where there are none.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        if symbol not in self._events:
+            paths = [file.path for key, file in sorted(self.files.items()) if key[0] == symbol]
+            self._events[symbol] = find_shares(paths, symbol)
+        return self._events[symbol]
+
     def believed(self, symbol: str, tf_ms: int) -> Candles:
-        """Return the bars that the guards of the policy believe."""
+        """Return the bars that the guards of the policy believe, in units of the first share."""
         key = (symbol, tf_ms)
         if key not in self._believed:
-            candles = self._raw(symbol, tf_ms)
+            candles, events = self._file(symbol, tf_ms), self.events(symbol)
+            if events is not None:
+                candles = forward_scaled(candles, events)
+            candles = resample(candles, tf_ms)
             if self.limits is not None:
                 candles, refused = screen(candles, self.limits)
                 self.refused += refused
             self._believed[key] = candles
         return self._believed[key]
 
-    def _raw(self, symbol: str, tf_ms: int) -> Candles:
+    def _file(self, symbol: str, tf_ms: int) -> Candles:
+        """Return the bars that those of `tf_ms` are made of, as they are stored."""
         finer = [tf for s, tf in self.files if s == symbol and tf <= tf_ms and tf_ms % tf == 0]
         if not finer:
             have = ", ".join(timeframe_text(tf) for s, tf in sorted(self.files) if s == symbol)
@@ -205,8 +256,7 @@ class _Reader:
         key = (symbol, max(finer))
         if key not in self.read:
             self.read[key] = read_candles(self.files[key])
-        candles = self.read[key]
-        return candles if key[1] == tf_ms else resample(candles, tf_ms)
+        return self.read[key]
 
 
 def _nothing(strategy: str, known: Sequence[str]) -> Diagnostic:

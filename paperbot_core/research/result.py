@@ -87,13 +87,19 @@ def by_rule(counts: NDArray[np.int64]) -> dict[str, int]:
 
 
 def buy_and_hold_pct(stage: Stage, first_ts: int) -> float | None:
-    """Return the return of equal parts of each symbol from the first open on, without fees."""
+    """Return the return of equal parts of each symbol from the first open on, without fees.
+
+    Shares are held through splits, and their dividends kept as cash.
+    """
     growth = []
-    for candles in stage.base:
+    for symbol, candles in zip(stage.symbols, stage.base, strict=True):
         start = int(candles.ts.searchsorted(first_ts))
         stop = int((candles.ts + candles.tf_ms).searchsorted(stage.line.times[-1], side="right"))
         if start < stop:
-            growth.append(float(candles.close[stop - 1]) / float(candles.open[start]))
+            known = stage.history.payouts.get(symbol)
+            shares, cash = known.held(start, stop) if known else (1.0, 0.0)
+            worth = float(candles.close[stop - 1]) * shares + cash
+            growth.append(worth / float(candles.open[start]))
     return (math.fsum(growth) / len(growth) - 1.0) * 100.0 if growth else None
 
 

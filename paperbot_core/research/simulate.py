@@ -33,6 +33,7 @@ from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.history import History, Key, TimeLine, time_line
+from paperbot_core.research.shares import Payouts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +101,7 @@ class Stage:
         own = [history.own[key] for key in self.keys]
         self.line: TimeLine = time_line(self.base, own, span)
         self.bars = self._bars()
+        self.splits, self.dividends = self._payouts()
         share = COLUMNS_BYTES // max(len(history.own), 1)
         self.columns: dict[Key, Columns] = {
             key: Columns(c, max(share, COLUMNS_MIN * c.close.nbytes))
@@ -117,6 +119,18 @@ class Stage:
             return tuple(self._rows([getattr(self.base[0], name)]) for name in PRICES)
         block = self._rows([getattr(c, name) for name in PRICES for c in self.base])
         return tuple(block.reshape(len(PRICES), len(self.base), -1))
+
+    def _payouts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return splits and dividends by symbol and row, laid out as the bars; empty if none."""
+        known = self.history.payouts
+        if not known:
+            return np.zeros((0, 0)), np.zeros((0, 0))
+        none = {s: Payouts(np.ones(len(c)), np.zeros(len(c))) for s, c in self.history.base.items()}
+        found = [known.get(symbol, none[symbol]) for symbol in self.symbols]
+        return (
+            self._rows([one.splits for one in found], 1.0),
+            self._rows([one.dividends for one in found]),
+        )
 
     def _rows(self, arrays: Sequence[NDArray[Any]], fill: float = 0.0) -> NDArray[Any]:
         """Return arrays of the same kind as one table, cut to the steps where that is possible."""
@@ -141,10 +155,12 @@ class Stage:
         columns = np.full((len(signals), SIGNAL_COLUMNS), -1, np.int64)
         constants = np.full((len(signals), SIGNAL_COLUMNS), np.nan)
         for s, (signal, one) in enumerate(zip(signals, allowed, strict=True)):
-            asked = (
-                signal.strength, signal.per, signal.stop, signal.trail, signal.limit, one.size,
-                one.barred,
-            )  # fmt: skip
+            prices = (signal.per, signal.stop, signal.trail, signal.limit)
+            factor = self.history.factors.get(self.keys[s])
+            if factor is not None:
+                # Rules speak of the first share, orders of those of the day.
+                prices = tuple(price / factor for price in prices)
+            asked = (signal.strength, *prices, one.size, one.barred)
             for k, value in enumerate(asked):
                 if not isinstance(value, np.ndarray):
                     constants[s, k] = value
@@ -160,7 +176,7 @@ class Stage:
             bar_rows=line.base_rows, slot_rows=line.own_rows,
             bits=bits, columns=columns, constants=constants,
             values=self._rows(values) if values else np.zeros((0, bits.shape[1])),
-            tiers=self._tier_steps(desk),
+            tiers=self._tier_steps(desk), splits=self.splits, dividends=self.dividends,
         )
 
     def standings(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paperbot_core.config.policy import RULE_KEYS, PolicyFile
 from paperbot_core.config.project import Project
+from paperbot_core.config.universe import UniverseFile
 from paperbot_core.diagnostics import (
     DataError,
     Diagnostic,
@@ -56,6 +57,7 @@ class World:
 
     facts: Mapping[str, Any]
     policy: PolicyFile
+    universe: UniverseFile
     places: Mapping[Rule, str]
     strategies: Mapping[str, CompiledStrategy]
     stage: Stage
@@ -141,7 +143,7 @@ def _world(facts: Mapping[str, Any], ready: Prepared, policy_name: str | None) -
     desk, inputs = kernel_inputs(stage, ready.strategies, ready.setup, source)
     checks = ready.setup.checks
     return World(
-        facts, ready.setup.policy, policy_places(ready.project, policy_name),
+        facts, ready.setup.policy, ready.setup.universe, policy_places(ready.project, policy_name),
         {c.file.name: c for c in ready.strategies}, stage, desk, inputs, source,
         reviewer(stage, ready.strategies, ready.setup, source) if checks else None, None,
     )  # fmt: skip
@@ -239,10 +241,14 @@ def _explained(
     compiled = world.strategies[key.strategy]
     own = _own(world, slot)
     spec = world.desk.specs[slot]
+    instrument = world.desk.instruments[spec["market"]]
+    if steps:
+        tier = run.moments[steps[-1]].markets[spec["market"]]["tier"]
+        instrument = replace(instrument, tier=world.desk.tier_names[tier])
     view = SlotView(
         slot, compiled, own, world.stage.columns[key.symbol, compiled.timeframe_ms], spec,
-        world.desk.instruments[spec["market"]], world.policy, world.places, world.source,
-        world.make_review is not None,
+        instrument, world.policy, world.places, world.source, world.make_review is not None,
+        world.universe, world.stage.history.conditions,
     )  # fmt: skip
     if steps:
         moments = tuple(run.moments[n] for n in steps)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from paperbot_core.config.policy import PolicyFile
+from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import Candles, Instrument, timeframe_text
 from paperbot_core.domain.words import ExitReason, Rule, TradingState
 from paperbot_core.kernel import words as w
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.market.standing import Conditions
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.why_conditions import (
     condition_rows,
@@ -22,6 +24,7 @@ from paperbot_core.research.why_conditions import (
 )
 from paperbot_core.research.why_rerun import Judged, Moment, Rerun, Row
 from paperbot_core.research.why_rules import rule_rows
+from paperbot_core.research.why_universe import barred_text, universe_row
 from paperbot_core.research.why_verdict import Decision, decide_outcome
 
 _KINDS = {w.LEG_ENTRY: "entry", w.LEG_ADD: "add", w.LEG_EXIT: "exit", w.LEG_RELEASED: "released"}
@@ -47,6 +50,8 @@ class SlotView:
     places: Mapping[Rule, str]
     source: SignalSource
     has_checks: bool
+    universe: UniverseFile
+    conditions: Conditions
 
     def reason(self, rule: str, row: int) -> str:
         """Return the text of a rule such as `entry.long.0` at a row; empty if it has none."""
@@ -108,13 +113,18 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
             bars_needed=view.columns.ready_row(view.compiled.deciding) + 1,
         )
     )  # fmt: skip
+    universe = universe_row(
+        view.universe, view.conditions, view.instrument.symbol, last.now,
+        view.candles.bar(seen.row).regime,
+    )
     if verdict is not None and outcome == "refused":
-        because = [refusal_text(view, verdict), *because]
+        because = [refusal_text(view, verdict, universe), *because]
     return {
         **slot_head(view, seen.row),
         "outcome": outcome,
         "because": because,
         "account": account_row(last),
+        "universe": universe,
         "conditions": condition_rows(
             view.compiled, trees, box["bits"], lambda rule: view.reason(rule, seen.row)
         ),
@@ -249,13 +259,14 @@ def verdict_row(view: SlotView, judged: Judged) -> Row:
     }
 
 
-def refusal_text(view: SlotView, judged: Judged) -> str:
+def refusal_text(view: SlotView, judged: Judged, universe: Row) -> str:
     """Return which rule refused an entry, with limit, observed value and place."""
     rows = verdict_row(view, judged)["rules"]
     row = next(r for r in reversed(rows) if r["rule"] == Rule(judged.rule).name)
     text = f"refused by {row['rule']}"
-    if judged.check:
-        return f"{text}: {judged.check}"
+    barred = barred_text(Rule(judged.rule), universe, view.compiled.file.universe)
+    if judged.check or barred:
+        return f"{text}: {judged.check or barred}"
     if row["limit"] is not None:
         unit = {"%": " %", "min": " min"}.get(row["unit"], "")
         seen = "none" if row["observed"] is None else f"{row['observed']:.6g}{unit}"

@@ -1,0 +1,88 @@
+"""What the universe, the regime and the data said of a symbol at a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from paperbot_core.config.universe import UniverseFile
+from paperbot_core.domain.words import Rule
+from paperbot_core.market.standing import Conditions, regime_name
+from paperbot_core.market.timerange import iso_time
+
+Row = dict[str, Any]
+
+
+def universe_row(
+    universe: UniverseFile, known: Conditions, symbol: str, now: int, regime: float
+) -> Row:
+    """Return the membership and the regime of a symbol at the decision time `now` (UTC ms).
+
+    `{tier, since, refused: {filter, limit, observed}, regime, size_factor, text}`: `tier` is null
+    for a symbol that is no member, `since` and `refused` are null where membership never changes.
+    """
+    row = _facts(universe, known, symbol, now, regime_name(regime))
+    return {**row, "text": _text(row)}
+
+
+def _facts(
+    universe: UniverseFile, known: Conditions, symbol: str, now: int, name: str | None
+) -> Row:
+    row: Row = {
+        "tier": universe.tier_of(symbol), "since": None, "refused": None, "regime": name,
+        "size_factor": _factor(universe, name),
+    }  # fmt: skip
+    if known.membership is None:
+        return row
+    row["tier"] = known.membership.tier_at(symbol, now)
+    changes = [ts for ts, _ in known.membership.changes(symbol) if ts <= now]
+    row["since"] = changes[-1] if changes else None
+    snapshot = known.membership.at(now)
+    refusal = snapshot.refused.get(symbol) if snapshot is not None else None
+    if refusal is not None:
+        row["refused"] = {
+            "filter": refusal.filter, "limit": refusal.limit, "observed": refusal.observed,
+        }
+    return row
+
+
+def _factor(universe: UniverseFile, name: str | None) -> float | None:
+    rules = universe.regime
+    if rules is None or not rules.size_factor:
+        return None
+    return 0.0 if name is None else rules.size_factor.get(name, 1.0)  # type: ignore[call-overload]
+
+
+def barred_text(rule: Rule, row: Row, wanted: Sequence[str]) -> str:
+    """Return why a slot may not enter at all now; empty for rules that look at the account."""
+    regime = row["regime"] or "not known"
+    match rule:
+        case Rule.NOT_IN_UNIVERSE if row["refused"] is not None:
+            why = row["refused"]
+            return f"`{why['filter']}` is {why['observed']}, limit {why['limit']}"
+        case Rule.NOT_IN_UNIVERSE if row["tier"] is not None:
+            return f"in tier `{row['tier']}`, and the strategy trades {', '.join(wanted)}"
+        case Rule.NOT_IN_UNIVERSE:
+            return "not a member of the universe at that time"
+        case Rule.REGIME:
+            return f"the regime is {regime}, which allows no entry in tier `{row['tier']}`"
+        case Rule.MAX_STALE_BARS:
+            return "bars of this symbol were missing; too few have come since"
+        case Rule.MODE_NOT_CHOSEN:
+            return "the strategy has chosen another of its modes"
+        case _:
+            return ""
+
+
+def _text(row: Row) -> str:
+    """Return a line about membership and regime; empty where nothing of the kind can change."""
+    parts = []
+    if row["tier"] is None:
+        parts.append("not a member")
+    elif row["since"] is not None:
+        parts.append(f"tier {row['tier']} since {iso_time(row['since'])}")
+    if row["regime"] is not None or row["size_factor"] is not None:
+        parts.append(f"regime {row['regime'] or 'not known'}")
+    if row["size_factor"] not in {None, 1.0}:
+        parts.append(f"sizes times {row['size_factor']:g}")
+    return ", ".join(parts)

@@ -10,6 +10,7 @@ from paperbot_core.cli.data_events import events, import_events
 from paperbot_core.cli.data_lake import export, import_, list_, prune, sql
 from paperbot_core.cli.data_nightly import nightly
 from paperbot_core.cli.data_trades import bars, import_trades, trades
+from paperbot_core.cli.data_trades_download import download_trades
 
 
 @click.group()
@@ -20,6 +21,7 @@ def data() -> None:
 _COMMANDS = (
     check,
     download,
+    download_trades,
     import_,
     import_events,
     events,

@@ -1,4 +1,4 @@
-"""The `binance_archive` source: klines from Binance's public archive of monthly and daily files."""
+"""The `binance_archive` source: klines and trades from Binance's public archive of files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ class Missing(StrEnum):
     SKIP = "skip"
 
 
+class TradeFiles(StrEnum):
+    """Which files trades are taken from."""
+
+    TRADES = "trades"
+    AGGREGATES = "aggTrades"
+
+
 class BinanceArchiveOptions(StrictModel):
     """Where the archive is and how it is read."""
 
@@ -32,6 +39,10 @@ class BinanceArchiveOptions(StrictModel):
     refresh: bool = Field(default=False, description="fetch files again that are kept")
     missing: Missing = Field(
         default=Missing.ERROR, description="a day without a file: error, or skip and say so"
+    )
+    trades: TradeFiles = Field(
+        default=TradeFiles.TRADES,
+        description="files of trades: trades, or aggTrades (fills of one order at one price)",
     )
     first_month: date = Field(
         default=date(2017, 8, 1), description="first month of the archive; any day of it"
@@ -56,6 +67,6 @@ def register_data_sources() -> list[Component[DataSource]]:
             name="binance_archive",
             config=BinanceArchiveOptions,
             build=_build,
-            summary="klines of spot and perpetuals from Binance's public archive",
+            summary="klines and trades of spot and perpetuals from Binance's public archive",
         )
     ]

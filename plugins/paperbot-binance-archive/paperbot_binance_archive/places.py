@@ -44,12 +44,57 @@ class Place:
         return f"{self.market}/{cadence}/klines/{self.native}/{self.timeframe}"
 
 
+@dataclass(frozen=True, slots=True)
+class TradesPlace:
+    """The trades of one market; `kind` is `trades` or `aggTrades`, as the archive writes it."""
+
+    market: str
+    native: str
+    kind: str
+
+    def path(self, period: str) -> str:
+        """Return the file of a month `2021-03` or a day `2021-03-15`, below the base address."""
+        cadence = "daily" if period.count("-") == 2 else "monthly"
+        name = f"{self.native}-{self.kind}-{period}.zip"
+        return f"{self.market}/{cadence}/{self.kind}/{self.native}/{name}"
+
+
+def trades_place_of(symbol: str, kind: str) -> TradesPlace:
+    """Return where the trades of a market are kept.
+
+    Raises:
+        UserError: PB6222, no such market; or aggregates of contracts, which do not tell base units.
+    """
+    market, native = _market_of(symbol)
+    if market == "futures/cm" and kind != "trades":
+        text = f"aggregated trades of `{symbol}` count contracts, not base units"
+        raise UserError(Diagnostic("PB6222", text, help="use `--option trades=trades`"))
+    return TradesPlace(market, native, kind)
+
+
 def place_of(symbol: str, timeframe: str) -> Place:
     """Return where a market is kept: spot, or perpetuals settled in quote or in base currency.
 
     Raises:
         UserError: PB6222, no such market or timeframe in the archive.
     """
+    market, native = _market_of(symbol)
+    if timeframe not in TIMEFRAMES:
+        text = f"the archive has no bars of {timeframe}"
+        raise UserError(Diagnostic("PB6222", text, expected=", ".join(TIMEFRAMES)))
+    return Place(market, native, timeframe)
+
+
+def spot_symbol(native: str) -> str | None:
+    """Return `BTC/USDT` for `BTCUSDT`, None if it ends in no known quote currency."""
+    for quote in QUOTES:
+        if native.endswith(quote) and len(native) > len(quote):
+            return f"{native[: -len(quote)]}/{quote}"
+    return None
+
+
+def _market_of(symbol: str) -> tuple[str, str]:
+    """Return the folder of a market and its name there."""
     match = _SYMBOL.fullmatch(symbol)
     if match is None:
         raise UserError(
@@ -59,23 +104,12 @@ def place_of(symbol: str, timeframe: str) -> Place:
                 expected="BTC/USDT (spot), BTC/USDT:USDT or BTC/USD:BTC (perpetual)",
             )
         )
-    if timeframe not in TIMEFRAMES:
-        text = f"the archive has no bars of {timeframe}"
-        raise UserError(Diagnostic("PB6222", text, expected=", ".join(TIMEFRAMES)))
     base, quote, settle = match.groups()
     if settle is None:
-        return Place("spot", base + quote, timeframe)
+        return "spot", base + quote
     if settle == quote:
-        return Place("futures/um", base + quote, timeframe)
+        return "futures/um", base + quote
     if settle == base:
-        return Place("futures/cm", f"{base}{quote}_PERP", timeframe)
+        return "futures/cm", f"{base}{quote}_PERP"
     text = f"`{symbol}` is settled in neither of its currencies"
     raise UserError(Diagnostic("PB6222", text, expected="BTC/USDT:USDT or BTC/USD:BTC"))
-
-
-def spot_symbol(native: str) -> str | None:
-    """Return `BTC/USDT` for `BTCUSDT`, None if it ends in no known quote currency."""
-    for quote in QUOTES:
-        if native.endswith(quote) and len(native) > len(quote):
-            return f"{native[: -len(quote)]}/{quote}"
-    return None

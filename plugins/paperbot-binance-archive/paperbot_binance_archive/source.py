@@ -1,4 +1,4 @@
-"""Pages of klines: months as one file, the newest and broken months as days, each verified."""
+"""Klines by pages and trades by files: months as one file or days, each verified and kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from paperbot_binance_archive.klines import read_klines
-from paperbot_binance_archive.places import Place, place_of, spot_symbol
+from paperbot_binance_archive.places import Place, place_of, spot_symbol, trades_place_of
 from paperbot_core.api import (
     Candles,
     DataError,
@@ -77,6 +77,18 @@ class BinanceArchive:
         """
         return await asyncio.to_thread(self._page, symbol, timeframe, since)
 
+    async def trade_file(self, symbol: str, day: int) -> Path | None:
+        """Return the file with all trades of a day (days since 1970), or of its month.
+
+        None: the day is not published yet, or lacking and may be left out.
+
+        Raises:
+            RetryableError: PB6210, PB6212.
+            DataError: PB6211, PB6220.
+            UserError: PB6222, no such market.
+        """
+        return await asyncio.to_thread(self._trade_file, symbol, day)
+
     def _page(self, symbol: str, timeframe: str, since: int) -> HistoryPage:
         place, tf_ms = place_of(symbol, timeframe), timeframe_ms(timeframe)
         since = max(since, self._begin)
@@ -85,7 +97,7 @@ class BinanceArchive:
             return HistoryPage(_empty(symbol, tf_ms), None)
         day = datetime.fromtimestamp(since // 1_000, UTC).date()
         month_end = _ms(_next_month(day))
-        if month_end // _DAY_MS <= today and (path := self._fetch(place, f"{day:%Y-%m}")):
+        if month_end // _DAY_MS <= today and (path := self._fetch(place.path(f"{day:%Y-%m}"))):
             bars = read_klines(path, symbol, tf_ms, place.volume)
             start, end = _ms(day.replace(day=1)), month_end
         else:
@@ -106,7 +118,7 @@ class BinanceArchive:
         self, symbol: str, place: Place, day: date, today: int
     ) -> Path | HistoryPage:
         """Return the file of a day, or the page that says why there is none."""
-        if path := self._fetch(place, f"{day}"):
+        if path := self._fetch(place.path(f"{day}")):
             return path
         begin = _ms(day)
         nothing = _empty(symbol, timeframe_ms(place.timeframe))
@@ -117,22 +129,31 @@ class BinanceArchive:
             month_end = _next_month(day)
             last = month_end - timedelta(days=1)
             past = _ms(month_end) // _DAY_MS < today - self._options.lag_days
-            skip = past and self._fetch(place, f"{last}") is None
+            skip = past and self._fetch(place.path(f"{last}")) is None
             return HistoryPage(nothing, _ms(month_end) if skip else begin + _DAY_MS)
         if self._options.missing == "skip":
             note = f"no file for {place.native} {place.timeframe}: {day} was left out"
             return HistoryPage(nothing, begin + _DAY_MS, (note,))
-        raise DataError(
-            Diagnostic(
-                "PB6220",
-                f"the archive has no `{place.path(str(day))}` although that day is past",
-                help="with `--option missing=skip` the day is left out, and named",
-            )
-        )
+        raise _absent(place.path(str(day)))
 
-    def _fetch(self, place: Place, period: str) -> Path | None:
+    def _trade_file(self, symbol: str, day: int) -> Path | None:
+        today = self._now_ms() // _DAY_MS
+        if day >= today:
+            return None
+        place = trades_place_of(symbol, self._options.trades)
+        date_ = date.fromordinal(day + _EPOCH)
+        if path := self._fetch(place.path(f"{date_}")):
+            return path
+        # Old days may only be in the file of their month, which takes all of them at once.
+        month_over = _ms(_next_month(date_)) // _DAY_MS <= today
+        if month_over and (path := self._fetch(place.path(f"{date_:%Y-%m}"))):
+            return path
+        if day >= today - self._options.lag_days or self._options.missing == "skip":
+            return None
+        raise _absent(place.path(f"{date_}"))
+
+    def _fetch(self, name: str) -> Path | None:
         """Return the kept file of a month or day, verified; None if the archive has none."""
-        name = place.path(period)
         if name in self._absent:
             return None
         path, url = self._folder / name, f"{self._base}/{name}"
@@ -173,6 +194,16 @@ class BinanceArchive:
             if following is None or following[1] <= marker:
                 return sorted(found)
             marker = following[1]
+
+
+def _absent(name: str) -> DataError:
+    return DataError(
+        Diagnostic(
+            "PB6220",
+            f"the archive has no `{name}` although that day is past",
+            help="with `--option missing=skip` the day is left out, and named",
+        )
+    )
 
 
 def _ms(day: date) -> int:

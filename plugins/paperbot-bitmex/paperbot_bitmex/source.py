@@ -79,6 +79,17 @@ class BitmexArchive:
         """
         return await asyncio.to_thread(self._page, symbol, timeframe_ms(timeframe), since)
 
+    async def trade_file(self, symbol: str, day: int) -> Path | None:
+        """Return the file with all trades of a day (days since 1970); it holds every symbol.
+
+        None: the day is not published yet, or lacking and may be left out.
+
+        Raises:
+            RetryableError: PB6210, PB6212.
+            DataError: PB6211, PB6220.
+        """
+        return await asyncio.to_thread(self._trade_file, day)
+
     def _page(self, symbol: str, tf_ms: int, since: int) -> HistoryPage:
         since = max(since, self._first_day * DAY_MS)
         first = bucket_open(since + tf_ms - 1, tf_ms)
@@ -123,17 +134,21 @@ class BitmexArchive:
         elif self._options.missing == "skip":
             found = _Day(no_trades(), there=False)
         else:
-            raise DataError(
-                Diagnostic(
-                    "PB6220",
-                    f"the archive has no `{_name(day)}` although {_iso(day)} is past",
-                    help="with `--option missing=skip` the day is left out, and named",
-                )
-            )
+            raise _absent(day)
         self._memory[symbol, day] = found
         while len(self._memory) > _DAYS_IN_MEMORY:
             self._memory.popitem(last=False)
         return found
+
+    def _trade_file(self, day: int) -> Path | None:
+        today = self._now_ms() // DAY_MS
+        if day >= today:
+            return None
+        path = self._fetch(day)
+        late = day >= today - self._options.lag_days
+        if path is None and not late and self._options.missing != "skip":
+            raise _absent(day)
+        return path
 
     def _fetch(self, day: int) -> Path | None:
         path = self._folder / "trade" / _name(day)
@@ -174,6 +189,16 @@ class BitmexArchive:
 def _rows(bars: Candles, keep: NDArray[np.bool_]) -> Candles:
     names = ("ts", "open", "high", "low", "close", "volume")
     return Candles(bars.symbol, bars.tf_ms, *(getattr(bars, name)[keep] for name in names))
+
+
+def _absent(day: int) -> DataError:
+    return DataError(
+        Diagnostic(
+            "PB6220",
+            f"the archive has no `{_name(day)}` although {_iso(day)} is past",
+            help="with `--option missing=skip` the day is left out, and named",
+        )
+    )
 
 
 def _iso(day: int) -> str:

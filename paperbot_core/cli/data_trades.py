@@ -201,7 +201,13 @@ def bars(
     """
     from paperbot_core.market.lake import check_venue
     from paperbot_core.market.lake_trades import trades_key
-    from paperbot_core.market.lake_trades_bars import BuiltBars, build_bars, lake_bars, write_bars
+    from paperbot_core.market.lake_trades_bars import (
+        BuiltBars,
+        build_bars,
+        known_trades,
+        lake_bars,
+        write_bars,
+    )
     from paperbot_core.market.timerange import iso_time
 
     rule = _rule(timeframe, ticks, volume, dollar)
@@ -209,6 +215,7 @@ def bars(
         raise click.BadParameter("a .parquet or .csv file is wanted", param_hint="--out")
     lake = open_lake(project, lake_dir)
     key = trades_key(check_venue(venue), symbol)
+    known_trades(lake, key)  # before the lock: a mistake must not make a lake
     if out is None:
         with lake.writing():
             done = build_bars(lake, key, rule)

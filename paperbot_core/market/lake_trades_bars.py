@@ -56,7 +56,7 @@ def lake_bars(lake: Lake, key: SeriesKey, rule: BarRule) -> tuple[TradeBars, tup
         UserError: PB6306, the lake has no trades of it.
         DataError: PB6105 a part is damaged; PB6311 no bar is full.
     """
-    manifest = _known(lake, key)
+    manifest = known_trades(lake, key)
     builder = BarBuilder(key.symbol, rule)
     days = (builder.feed(trades) for trades in stored_trades(lake, key, manifest))
     bars = joined_bars([no_bars(key.symbol), *days])
@@ -90,7 +90,7 @@ def build_bars(lake: Lake, key: SeriesKey, rule: BarRule) -> BuiltBars:
     """
     if rule.kind is BarKind.TIME:
         return _time_file(lake, key, rule)
-    manifest = _known(lake, key)
+    manifest = known_trades(lake, key)
     path = event_file(lake, key, rule)
     meta = path.parent / META / f"{path.stem}.json"
     facts = read_manifest(meta) if meta.exists() and path.exists() else {}
@@ -160,7 +160,7 @@ def write_bars(path: Path, bars: TradeBars) -> None:
 
 
 def _time_file(lake: Lake, key: SeriesKey, rule: BarRule) -> BuiltBars:
-    manifest = _known(lake, key)
+    manifest = known_trades(lake, key)
     target = SeriesKey(key.venue, key.symbol, timeframe_text(int(rule.size)))
     meta = lake.gold_meta(target)
     if meta.exists() and read_manifest(meta)["made_from"] != KIND:
@@ -183,7 +183,13 @@ def _built(path: Path, facts: dict[str, Any], written: bool, notes: tuple[str, .
     return BuiltBars(path, rows, first, last, written, notes)
 
 
-def _known(lake: Lake, key: SeriesKey) -> dict[str, Any]:
+def known_trades(lake: Lake, key: SeriesKey) -> dict[str, Any]:
+    """Return the manifest of the trades of a market.
+
+    Raises:
+        UserError: PB6306, the lake has none.
+        DataError: PB6105, it cannot be read.
+    """
     manifest = trades_manifest(lake, key)
     if manifest is None:
         raise user_error(

@@ -7,7 +7,6 @@ strategy has chosen this mode.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperbot_core.config.project import Project
-from paperbot_core.config.selection import REGIMES
 from paperbot_core.config.universe import UNLISTED, UniverseFile
 from paperbot_core.domain.words import Rule
+from paperbot_core.lang.regimes import regime_name
 from paperbot_core.market.selection import candidates
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
-
-
-def regime_name(code: float) -> str | None:
-    """Return the name of a regime by its number; None for NaN, the unknown one."""
-    return None if math.isnan(code) else REGIMES[int(code) - 1]
 
 
 def admitted(
@@ -115,7 +109,7 @@ class Eligibility:
             return 0.0
         if not rules.size_factor:
             return 1.0
-        return 0.0 if name is None else rules.size_factor.get(name, 1.0)  # type: ignore[call-overload]
+        return 0.0 if name is None else rules.size_factor.get(name, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

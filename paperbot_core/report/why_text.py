@@ -104,7 +104,7 @@ def _bar(page: _Page, bar: Mapping[str, Any]) -> Iterator[str]:
     prices = " ".join(f"{name} {_num(bar[name])}" for name in ("open", "high", "low", "close"))
     volume = "unknown" if bar["volume"] is None else _num(bar["volume"])
     yield page.dim(f"bar {utc(bar['ts'])} to {utc(bar['close_ts'])} UTC")
-    regime = f" regime {bar['regime']}" if bar.get("regime") else ""
+    regime = f" regime {bar['regime']}" if bar["regime"] else ""
     for line in textwrap.wrap(f"{prices} volume {volume}{regime}", page.width):
         yield page.dim(line)
 

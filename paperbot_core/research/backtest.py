@@ -80,7 +80,8 @@ def compile_with(
     """
     loaded = project.strategy(name)
     return compile_strategy(
-        loaded.file, places=loaded.places, params=params, functions=functions[name]
+        loaded.file, places=loaded.places, params=params, functions=functions[name],
+        has_regime=project.universe.regime is not None,
     )
 
 

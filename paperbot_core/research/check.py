@@ -12,6 +12,7 @@ from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span,
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
 from paperbot_core.market.nightly_sources import source_problems
+from paperbot_core.market.regime import RegimeDetector
 from paperbot_core.plugins_signals import plugin_options
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def check_project(
     project = load_project(directory, policy=policy, universe=universe)
     chosen = [project.strategy(name) for name in (project.strategies if names is None else names)]
     table = _Functions(project, plugins or load_plugins)
-    found: list[Diagnostic] = table.risk_check_problems()
+    found: list[Diagnostic] = [*_regime_problems(project), *table.risk_check_problems()]
     compiled: dict[str, CompiledStrategy] = {}
     functions: dict[str, Mapping[str, Function]] = {}
     for loaded in chosen:
@@ -70,7 +71,8 @@ def check_project(
             table.require_plugin_of(loaded)
             functions[loaded.name] = table.for_strategy(loaded)
             compiled[loaded.name] = compile_strategy(
-                loaded.file, places=loaded.places, functions=functions[loaded.name]
+                loaded.file, places=loaded.places, functions=functions[loaded.name],
+                has_regime=project.universe.regime is not None,
             )
         except PaperbotError as error:
             found.extend(with_source(error.diagnostics, loaded))
@@ -83,6 +85,17 @@ def check_project(
     return CheckedProject(
         project, compiled, (*told, *more), functions, table.loaded
     )
+
+
+def _regime_problems(project: Project) -> Sequence[Diagnostic]:
+    """Return what is wrong with the rules of the regime in universe.yaml."""
+    if project.universe.regime is None:
+        return ()
+    try:
+        RegimeDetector(project.universe.regime, project.universe_places)
+    except UserError as error:
+        return error.diagnostics
+    return ()
 
 
 def check_all(directory: Path) -> CheckedProject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -18,6 +19,7 @@ from paperbot_core.kernel.inputs import Inputs, Outputs
 from paperbot_core.kernel.plain import PlainKernel, run_plain
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.columns import Columns
+from paperbot_core.lang.operators import Column
 from paperbot_core.lang.strategy import CompiledStrategy, Signals
 from paperbot_core.market.guards import stale_rows
 from paperbot_core.market.regime import regime_at
@@ -155,11 +157,7 @@ class Stage:
         columns = np.full((len(signals), SIGNAL_COLUMNS), -1, np.int64)
         constants = np.full((len(signals), SIGNAL_COLUMNS), np.nan)
         for s, (signal, one) in enumerate(zip(signals, allowed, strict=True)):
-            prices = (signal.per, signal.stop, signal.trail, signal.limit)
-            factor = self.history.factors.get(self.keys[s])
-            if factor is not None:
-                # Rules speak of the first share, orders of those of the day.
-                prices = tuple(price / factor for price in prices)
+            prices = self._paid(s, (signal.per, signal.stop, signal.trail, signal.limit))
             asked = (signal.strength, *prices, one.size, one.barred)
             for k, value in enumerate(asked):
                 if not isinstance(value, np.ndarray):
@@ -178,6 +176,16 @@ class Stage:
             values=self._rows(values) if values else np.zeros((0, bits.shape[1])),
             tiers=self._tier_steps(desk), splits=self.splits, dividends=self.dividends,
         )
+
+    def _paid(self, slot: int, prices: Sequence[Column]) -> list[Column]:
+        """Return what rules say of the first share in the prices of the day, for one slot."""
+        factor = self.history.factors.get(self.keys[slot])
+        if factor is None:
+            return list(prices)
+        return [
+            price if isinstance(price, float) and math.isnan(price) else price / factor
+            for price in prices
+        ]
 
     def standings(
         self, strategies: Sequence[CompiledStrategy], setup: Setup, desk: Desk

@@ -23,7 +23,7 @@ _LEVELS = ("strength.", "limit.", "per", "stop", "trail")
 
 def condition_rows(
     compiled: CompiledStrategy, trees: Mapping[str, Explained], bits: int,
-    reason_of: Callable[[str], str], said_of: Callable[[str], Signal | None] | None = None,
+    reason_of: Callable[[str], str], said_of: Callable[[str], Signal | None],
 ) -> list[Row]:  # fmt: skip
     """Return every entry and exit rule: its truth, whether it counted, its tree, its reason.
 
@@ -33,7 +33,7 @@ def condition_rows(
     """
     rows = []
     if compiled.file.uses is not None:
-        return _plugin_rows(compiled, bits, reason_of, said_of or _nothing)
+        return _plugin_rows(compiled, bits, reason_of, said_of)
     for kind, side, first in GROUPS:
         for number, rule in enumerate(compiled.rules(kind, side)):
             name = f"{kind}.{side}.{number}"
@@ -71,10 +71,6 @@ def _plugin_rows(
             "reason": reason_of(name) if true else "", "tree": plain(tree),
         })  # fmt: skip
     return rows
-
-
-def _nothing(_rule: str) -> None:
-    return None
 
 
 def _numbers(said: Signal | None) -> tuple[Explained, ...]:

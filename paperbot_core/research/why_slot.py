@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paperbot_core.api.facts import Signal
 from paperbot_core.config.policy import PolicyFile
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import Candles, Instrument, timeframe_text
 from paperbot_core.domain.words import ExitReason, Rule, TradingState
 from paperbot_core.kernel import words as w
 from paperbot_core.lang.columns import Columns
+from paperbot_core.lang.regimes import regime_name
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.standing import Conditions
 from paperbot_core.plugins_signals import SignalSource
@@ -60,6 +62,13 @@ class SlotView:
         return self.source.reason(self.compiled, self.columns, rule, row)
 
 
+    def said(self, rule: str, row: int) -> Signal | None:
+        """Return what the plugin of the strategy said as a rule at a row, None if nothing."""
+        if self.compiled.file.uses is None:
+            return None
+        return self.source.said(self.compiled, self.columns, rule, row)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A slot's bar with the watched moments of its steps, oldest first; the last one decides."""
@@ -89,6 +98,7 @@ def slot_head(view: SlotView, row: int) -> Row:
         bar = {
             "ts": b.ts, "close_ts": b.close_ts, "open": b.open, "high": b.high, "low": b.low,
             "close": b.close, "volume": b.volume if math.isfinite(b.volume) else None,
+            "regime": regime_name(b.regime),
         }  # fmt: skip
     return {
         "strategy": view.compiled.file.name,
@@ -126,7 +136,8 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
         "account": account_row(last),
         "universe": universe,
         "conditions": condition_rows(
-            view.compiled, trees, box["bits"], lambda rule: view.reason(rule, seen.row)
+            view.compiled, trees, box["bits"],
+            lambda rule: view.reason(rule, seen.row), lambda rule: view.said(rule, seen.row),
         ),
         "levels": level_rows(trees) + plugin_inputs(view.compiled, view.columns, seen.row),
         "during": during(seen.run, s, seen.moments[0].now, last.now),

@@ -7,7 +7,8 @@ from typing import Any
 
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.words import Rule
-from paperbot_core.market.standing import Conditions, regime_name
+from paperbot_core.lang.regimes import regime_name
+from paperbot_core.market.standing import Conditions
 from paperbot_core.market.timerange import iso_time
 
 Row = dict[str, Any]

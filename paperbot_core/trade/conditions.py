@@ -15,12 +15,12 @@ from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.events import ConditionChanged
 from paperbot_core.domain.market import Bar, timeframe_text
+from paperbot_core.lang.regimes import regime_name
 from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
 from paperbot_core.market.membership import MembershipBook
 from paperbot_core.market.membership_record import load_record
 from paperbot_core.market.regime import RegimeDetector
 from paperbot_core.market.selection import Snapshot
-from paperbot_core.market.standing import regime_name
 
 #: A symbol and a length of bars in ms.
 Key = tuple[str, int]

@@ -131,6 +131,10 @@ def trade_sides(column: Any | None, maker: Any | None) -> Sides:
         made = _lower(maker)
         return _signs(made, ("false", "0"), ("true", "1"))
     assert column is not None
+    import pyarrow as pa
+
+    if pa.types.is_integer(column.type):
+        return np.asarray(np.sign(to_array(column.fill_null(0))), dtype=np.int8)
     return _signs(_lower(column), ("buy", "b", "1", "bid"), ("sell", "s", "-1", "ask"))
 
 

@@ -94,7 +94,15 @@ def test_a_share_of_the_volume(project: Path, market_data: Path) -> None:
           share=0.02, cash=Decimal(3_000_000))  # fmt: skip
 
 
-def test_stocks_by_the_hour_and_by_the_day(project: Path, market_data: Path) -> None:
+def test_stocks_by_the_hour_and_by_the_day(
+    project: Path, market_data: Path, tmp_path: Path
+) -> None:
+    # Alone: the oracle knows no splits and dividends, which lie beside the originals.
+    for name in (*HOURS, *DAYS):
+        alone = tmp_path / "alone" / name
+        alone.parent.mkdir(parents=True, exist_ok=True)
+        alone.write_bytes((market_data / name).read_bytes())
+    market_data = tmp_path / "alone"
     check(project, market_data, ("slow", "limits", "breakout"), HOURS, "20180601", "20190601",
           at_least=100, cash=Decimal(100_000))  # fmt: skip
     check(project, market_data, ("breakout_day", "limits_day"), DAYS, "20100101", "20200101",

@@ -21,7 +21,7 @@ from paperbot_core.domain.events import (
     VerdictGiven,
 )
 from paperbot_core.domain.words import Mode, TradingState
-from paperbot_core.trade.notices import condition_text, fill_title
+from paperbot_core.trade.notices import condition_text, fill_title, is_news
 from paperbot_core.trade.session import Watcher
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Teller(Watcher):
         for event in events:
             if isinstance(event, FillBooked):
                 self.say(event.ts, fill_title(event))
-            elif isinstance(event, VerdictGiven) and not event.approved:
+            elif isinstance(event, VerdictGiven) and not event.approved and is_news(event):
                 self._once(event, f"refused {event.symbol} for {event.strategy}: {event.reason}")
             elif isinstance(event, ProposalMade) and self._mode is Mode.DRY_RUN:
                 self._once(event, f"would {event.kind} {event.side.name.lower()} {event.symbol}, "

@@ -17,7 +17,7 @@ from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UNLISTED, UniverseFile
 from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.selection import candidates
+from paperbot_core.market.selection import Refusal, candidates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,6 +110,35 @@ class Eligibility:
         if not rules.size_factor:
             return 1.0
         return 0.0 if name is None else rules.size_factor.get(name, 1.0)
+
+
+def barred_text(
+    rule: Rule, tier: str | None, wanted: Iterable[str], refusal: Refusal | None, regime: str | None
+) -> str:
+    """Return in words why a slot may not enter at all; empty for rules that look at the account.
+
+    Args:
+        rule: that bars.
+        tier: of the symbol then, None for no member.
+        wanted: the strategy's `universe`.
+        refusal: what kept the symbol out of the universe, if it was judged.
+        regime: its name, None while it is not known.
+    """
+    match rule:
+        case Rule.NOT_IN_UNIVERSE if refusal is not None:
+            return f"`{refusal.filter}` is {refusal.observed}, limit {refusal.limit}"
+        case Rule.NOT_IN_UNIVERSE if tier is not None:
+            return f"in tier `{tier}`, and the strategy trades {', '.join(wanted)}"
+        case Rule.NOT_IN_UNIVERSE:
+            return "not a member of the universe at that time"
+        case Rule.REGIME:
+            return f"the regime is {regime or 'not known'}, which allows no entry in tier `{tier}`"
+        case Rule.MAX_STALE_BARS:
+            return "bars of this symbol were missing; too few have come since"
+        case Rule.MODE_NOT_CHOSEN:
+            return "the strategy has chosen another of its modes"
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,8 @@ from paperbot_core.kernel import words as w
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.regimes import regime_name
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.standing import Conditions
+from paperbot_core.market.selection import Refusal
+from paperbot_core.market.standing import Conditions, barred_text
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.why_conditions import (
     condition_rows,
@@ -26,7 +27,7 @@ from paperbot_core.research.why_conditions import (
 )
 from paperbot_core.research.why_rerun import Judged, Moment, Rerun, Row
 from paperbot_core.research.why_rules import rule_rows
-from paperbot_core.research.why_universe import barred_text, universe_row
+from paperbot_core.research.why_universe import universe_row
 from paperbot_core.research.why_verdict import Decision, decide_outcome
 
 _KINDS = {w.LEG_ENTRY: "entry", w.LEG_ADD: "add", w.LEG_EXIT: "exit", w.LEG_RELEASED: "released"}
@@ -275,7 +276,11 @@ def refusal_text(view: SlotView, judged: Judged, universe: Row) -> str:
     rows = verdict_row(view, judged)["rules"]
     row = next(r for r in reversed(rows) if r["rule"] == Rule(judged.rule).name)
     text = f"refused by {row['rule']}"
-    barred = barred_text(Rule(judged.rule), universe, view.compiled.file.universe)
+    kept = universe["refused"]
+    barred = barred_text(
+        Rule(judged.rule), universe["tier"], view.compiled.file.universe,
+        None if kept is None else Refusal(**kept), universe["regime"],
+    )  # fmt: skip
     if judged.check or barred:
         return f"{text}: {judged.check or barred}"
     if row["limit"] is not None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from paperbot_core.config.universe import UniverseFile
-from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
 from paperbot_core.market.standing import Conditions
 from paperbot_core.market.timerange import iso_time
@@ -52,27 +50,6 @@ def _factor(universe: UniverseFile, name: str | None) -> float | None:
     if rules is None or not rules.size_factor:
         return None
     return 0.0 if name is None else rules.size_factor.get(name, 1.0)  # type: ignore[call-overload]
-
-
-def barred_text(rule: Rule, row: Row, wanted: Sequence[str]) -> str:
-    """Return why a slot may not enter at all now; empty for rules that look at the account."""
-    regime = row["regime"] or "not known"
-    match rule:
-        case Rule.NOT_IN_UNIVERSE if row["refused"] is not None:
-            why = row["refused"]
-            return f"`{why['filter']}` is {why['observed']}, limit {why['limit']}"
-        case Rule.NOT_IN_UNIVERSE if row["tier"] is not None:
-            return f"in tier `{row['tier']}`, and the strategy trades {', '.join(wanted)}"
-        case Rule.NOT_IN_UNIVERSE:
-            return "not a member of the universe at that time"
-        case Rule.REGIME:
-            return f"the regime is {regime}, which allows no entry in tier `{row['tier']}`"
-        case Rule.MAX_STALE_BARS:
-            return "bars of this symbol were missing; too few have come since"
-        case Rule.MODE_NOT_CHOSEN:
-            return "the strategy has chosen another of its modes"
-        case _:
-            return ""
 
 
 def _text(row: Row) -> str:

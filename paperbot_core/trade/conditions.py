@@ -15,12 +15,14 @@ from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.events import ConditionChanged
 from paperbot_core.domain.market import Bar, timeframe_text
+from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
 from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
 from paperbot_core.market.membership import MembershipBook
 from paperbot_core.market.membership_record import load_record
 from paperbot_core.market.regime import RegimeDetector
 from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.standing import barred_text
 
 #: A symbol and a length of bars in ms.
 Key = tuple[str, int]
@@ -168,6 +170,13 @@ class Conditions:
             for (symbol, _), series in sorted(self._series.items()) if series.is_stale
         ]  # fmt: skip
         return found
+
+    def barred_text(self, rule: Rule, symbol: str, wanted: Iterable[str]) -> str:
+        """Return in words why a strategy of universe `wanted` may not enter a symbol now."""
+        snapshot = None if self._book is None else self._book.current
+        refusal = None if snapshot is None else snapshot.refused.get(symbol)
+        regime = regime_name(self.regime)
+        return barred_text(rule, self.tier(symbol), wanted, refusal, regime)
 
     def drain(self) -> list[ConditionChanged]:
         """Return what changed since the last call."""

@@ -178,6 +178,10 @@ class Engine:
         equity = account.equity
         asked = self._review is not None and Rule.RISK_CHECK in {refused, *shrunk}
         check = self._review.reasons.get(s, "") if asked and self._review else ""
+        if (rules := self._rules[s]) is not None:
+            check = check or self.bank.conditions.barred_text(
+                refused, rules.symbol, sorted(rules.wanted)
+            )
         self._outcome.decisions.append(Decision(
             slot=s, side=Side(slot.order_side), kind=kind, rule=refused,
             shrunk_by=shrunk[-1] if shrunk else Rule.NONE, wished=wished,

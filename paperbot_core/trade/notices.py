@@ -15,7 +15,7 @@ from paperbot_core.domain.events import (
     VerdictGiven,
 )
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.domain.words import ExitReason, Mode, TradingState
+from paperbot_core.domain.words import ExitReason, Mode, Rule, TradingState
 from paperbot_core.trade.outcome import Mark
 
 #: Changes of the universe that one notice lists.
@@ -61,7 +61,7 @@ def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
     for event in events:
         if isinstance(event, FillBooked):
             found.append(Notice("fill", fill_title(event), facts={"fee": f"{event.fee_quote:f}"}))
-        elif isinstance(event, VerdictGiven) and not event.approved:
+        elif isinstance(event, VerdictGiven) and not event.approved and is_news(event):
             key = f"refusal:{event.strategy}:{event.symbol}:{event.rule.name}"
             found.append(Notice(
                 "refusal", f"{event.strategy} may not enter {event.symbol}", event.reason,
@@ -80,6 +80,11 @@ def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
                 kind, title, "", _SEVERITY[event.state], facts={"equity": f"{event.equity:.2f}"}
             ))  # fmt: skip
     return found
+
+
+def is_news(verdict: VerdictGiven) -> bool:
+    """Return whether a refusal is worth telling: that strangers may not enter is not."""
+    return verdict.rule not in {Rule.NOT_IN_UNIVERSE, Rule.MODE_NOT_CHOSEN}
 
 
 def condition_text(event: ConditionChanged) -> str:

@@ -37,7 +37,8 @@ class Decision:
         size_pct: wished quantity at the close, in percent of equity.
         strength: confidence in [0, 1].
         reason: the strategy's words.
-        check: the words of the risk check that refused or shrank; empty if none did.
+        check: the words of whoever refused or shrank for reasons of its own: a risk check, the
+            universe, the regime; empty for limits, which are numbers.
         facts: every rule that was asked, in the policy's order.
     """
 

@@ -275,9 +275,10 @@ def prune(project: Path, dry_run: bool, bronze: bool, lake_dir: Path | None, as_
 @json_option
 @pass_project_dir
 def sql(project: Path, query: str, lake_dir: Path | None, as_json: bool) -> None:
-    """Run one SELECT over the views `silver` and `gold` of the lake (needs DuckDB).
+    """Run one SELECT over the views `silver`, `gold` and `trades` of the lake (needs DuckDB).
 
-    Columns: venue, symbol, timeframe, ts, time, open, high, low, close, volume.
+    Columns: venue, symbol, timeframe, ts, time, open, high, low, close, volume; of `trades` venue,
+    symbol, ts, time, price, amount, side, id.
     """
     from paperbot_core.market.lake_sql import query as run_query
 

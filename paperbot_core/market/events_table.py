@@ -23,7 +23,7 @@ from typing import Any
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.market.arrow import from_numbers
-from paperbot_core.market.events import CorporateEvents, make_events
+from paperbot_core.market.events import CorporateEvents, fault_of, make_events
 from paperbot_core.market.events_lean import FactorRow, events_of_factors
 from paperbot_core.market.files import read_table
 from paperbot_core.market.lake_files import write_atomically
@@ -34,6 +34,10 @@ EVENTS_SUFFIXES = (".parquet", ".csv")
 ROWS_MAX = 100_000
 _BYTES_MAX = 16 << 20
 _EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_MS, _LAST_MS = (
+    (date(year, 1, 1).toordinal() - _EPOCH) * DAY_MS for year in (1800, 2200)
+)
+_SPLIT_MAX = 1e6
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
 _LEAN_DAY = re.compile(r"\d{8}")
 _LEAN_NAMES = ("date", "price_factor", "split_factor", "ref_price")
@@ -68,7 +72,10 @@ def read_events(path: Path, symbol: str) -> tuple[CorporateEvents, str]:
     for day, following in pairwise(days):
         if day == following:
             raise _wrong(table, None, f"{iso_time(day)[:10]} is there twice")
-    return make_events(symbol, rows), layout
+    events = make_events(symbol, rows)
+    if fault := fault_of(events):
+        raise _wrong(table, None, f"there is {fault}")
+    return events, layout
 
 
 def write_events(path: Path, events: CorporateEvents) -> None:
@@ -140,6 +147,8 @@ def _plain(table: EventsTable, split: str, dividend: str) -> list[tuple[int, flo
         cash = _number(table, number, row, dividend) or 0.0
         if ratio < 0 or cash < 0:
             raise _wrong(table, number, "a split or a dividend is below 0")
+        if not 1 / _SPLIT_MAX <= ratio <= _SPLIT_MAX:
+            raise _wrong(table, number, f"no company splits {ratio:g} for 1")
         rows.append((_day(table, number, row), ratio, cash))
     return rows
 
@@ -196,18 +205,22 @@ def _number(
 
 def _day(table: EventsTable, number: int, row: tuple[Any, ...]) -> int:
     """Return 00:00 UTC of the date of a row; a time of day counts on the exchange's own clock."""
-    value = row[table.names.index("ts" if "ts" in table.names else "date")]
+    at = table.names.index("ts" if "ts" in table.names else "date")
+    value = row[at] if at < len(row) else None
     if isinstance(value, datetime):
         value = value.date()
-    if isinstance(value, date):
-        return (value.toordinal() - _EPOCH) * DAY_MS
     text = str(value).strip()
     # Behind a date there may be midnight of New York: what counts is the date.
     text = text[:10] if _ISO_DAY.match(text) else text
     try:
-        ts = value if isinstance(value, int) else parse_time(text)
+        if isinstance(value, date):
+            ts = (value.toordinal() - _EPOCH) * DAY_MS
+        else:
+            ts = value if isinstance(value, int) else parse_time(text)
     except UserError:
         raise _wrong(table, number, f"`{text[:40]}` is no date") from None
+    if not _FIRST_MS <= ts <= _LAST_MS:
+        raise _wrong(table, number, f"{iso_time(ts)} is no day of an exchange")
     if ts % DAY_MS:
         raise _wrong(table, number, f"{iso_time(ts)} is no date: a day is its 00:00 UTC")
     return ts

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.market import DAY_MS, Candles
 from paperbot_core.market.events import (
     CorporateEvents,
     adjusted,
+    fault_of,
     forward_factor,
     forward_scaled,
     make_events,
 )
+from paperbot_core.market.events_table import read_events
 
 DAYS = 30
+HEADERS = [
+    "date,split,dividend", "split,date", "ts,dividend", "Date,Dividends,Stock Splits",
+    "date,price_factor,split_factor,ref_price", "",
+]  # fmt: skip
+fields = st.one_of(
+    st.sampled_from(["", "2020-08-31", "20140606", "1598832000000", "4", "0.25", "-1", "inf", "x"]),
+    st.floats(allow_nan=True).map(str),
+    st.text(max_size=6),
+)
 ratios = st.sampled_from([0.125, 0.5, 1.0, 1.0027, 1.5, 2.0, 7.0])
 rows = st.dictionaries(
     st.integers(-3, DAYS + 3), st.tuples(ratios, st.floats(0.0, 3.0)), max_size=6
@@ -72,3 +87,17 @@ def test_the_unit_does_not_depend_on_where_the_bars_begin(
     candles, events = bars(values), events_of(found)
     whole = forward_factor(events, candles.ts)
     assert whole[start:].tolist() == forward_factor(events, candles.ts[start:]).tolist()
+
+
+@given(
+    st.sampled_from(HEADERS), st.lists(st.lists(fields, max_size=5).map(",".join), max_size=6)
+)
+def test_any_text_gives_events_or_says_what_is_wrong(header: str, lines: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "X.csv"
+        path.write_text("\n".join((header, *lines)), encoding="utf-8")
+        try:
+            events, _layout = read_events(path, "X")
+        except DataError:
+            return
+    assert fault_of(events) == ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,50 @@ if TYPE_CHECKING:
 
 _REASON_MAX = 500
 _SIGNALS_MAX = 16
+#: How long a session waits for a plugin before it goes on without, in seconds.
+PATIENCE_S = 5.0
+
+
+class Deadline:
+    """Calls that must come back: made in a thread of their own, and given up after some seconds.
+
+    A call that was given up cannot be ended; until it comes back, no other one is made.
+    """
+
+    def __init__(self, seconds: float = PATIENCE_S) -> None:
+        self.seconds = seconds
+        self._stuck: threading.Thread | None = None
+
+    def call(self, function: Callable[..., object], *args: object) -> object:
+        """Return what `function` returns, or raise what it raises.
+
+        Raises:
+            TimeoutError: it did not come back in time, or the last one still has not.
+        """
+        if self._stuck is not None and self._stuck.is_alive():
+            raise TimeoutError("still has not come back from an earlier call")
+        outcome: list[tuple[object, BaseException | None]] = []
+
+        def work() -> None:
+            try:
+                outcome.append((function(*args), None))
+            except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+                outcome.append((None, error))
+
+        thread = threading.Thread(target=work, name="plugin", daemon=True)
+        thread.start()
+        thread.join(self.seconds)
+        if not outcome:
+            self._stuck = thread
+            raise TimeoutError(f"did not come back within {self.seconds:g} s")
+        value, error = outcome[0]
+        if error is not None:
+            raise error
+        return value
+
+
+def _called(deadline: Deadline | None, function: Callable[..., object], *args: object) -> object:
+    return function(*args) if deadline is None else deadline.call(function, *args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +81,12 @@ class SafeRiskCheck:
     name: str
     distribution: str
     inner: RiskCheck
+    deadline: Deadline | None = None
 
     def check(self, entry: EntryFact, account: AccountView, policy: PolicyView) -> Verdict:
         """Return a verdict whose `allowed` is a finite quantity in [0, entry.quantity]."""
         try:
-            answer: object = self.inner.check(entry, account, policy)
+            answer = _called(self.deadline, self.inner.check, entry, account, policy)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - not ours: contained and named
@@ -78,11 +124,12 @@ class SafeStrategy:
     name: str
     distribution: str
     inner: Strategy
+    deadline: Deadline | None = None
 
     def ask(self, view: MarketView) -> Answer:
         """Return the checked signals of the latest closed bar; all of them or none."""
         try:
-            answer: object = self.inner.signals(view)
+            answer = _called(self.deadline, self.inner.signals, view)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - not ours: contained and named
@@ -140,11 +187,12 @@ class SafeObserver:
     name: str
     distribution: str
     inner: Observer
+    deadline: Deadline | None = None
 
     def tell(self, event: EventFact) -> Diagnostic | None:
         """Tell it of one event; return what went wrong, as a warning."""
         try:
-            self.inner.on_event(event)
+            _called(self.deadline, self.inner.on_event, event)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - not ours: contained and named

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from paperbot_core.domain.words import Side
 from paperbot_core.features.function import UNKNOWN, WINDOW_MAX
 from paperbot_core.lang.graph import Kind, Node
 from paperbot_core.lang.signals import GROUPS, LiveSignals, SignalRow, Signals, batch_signals
+from paperbot_core.plugins_guard import Deadline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,9 +110,13 @@ def plugin_options(file: StrategyFile, params: Mapping[str, float]) -> dict[str,
 class SignalSource:
     """Where the signals of a run come from: rules in YAML, or the plugin a strategy file `uses`."""
 
-    def __init__(self, plugins: Plugins | None = None) -> None:
-        """Take the loaded plugins; None will do for a run in which no strategy `uses` one."""
+    def __init__(self, plugins: Plugins | None = None, *, patient: bool = True) -> None:
+        """Take the loaded plugins; None will do for a run in which no strategy `uses` one.
+
+        Without `patient` a plugin that does not come back is left behind, as in a session.
+        """
         self._plugins = plugins
+        self._patient = patient
         self._said: dict[tuple[str, str], dict[int, tuple[Signal, ...]]] = {}
         self.faults = Faults()
 
@@ -167,7 +172,8 @@ class SignalSource:
         name = compiled.file.uses
         assert name is not None
         assert self._plugins is not None, "the run has no plugins"
-        return self._plugins.strategy(name, plugin_options(compiled.file, compiled.params))
+        made = self._plugins.strategy(name, plugin_options(compiled.file, compiled.params))
+        return made if self._patient else replace(made, deadline=Deadline())
 
 
 class PluginSignals:

@@ -7,7 +7,7 @@ import platform
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import JOURNAL_NAME
 from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.plugins import Plugins
+from paperbot_core.plugins_guard import Deadline
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade.gate import effective_mode
 from paperbot_core.trade.session import SessionSetup
@@ -68,9 +69,13 @@ def build_session(
         seed=int(seed) if isinstance(seed, str) and seed.isdigit() else None,
         run_id=new_run_id(mode),
         journal=state_dir / JOURNAL_NAME, plugins=plugins.versions(),
-        source=SignalSource(plugins), checks=plugins.risk_checks(project.settings.risk_checks),
-        notifiers=notifiers,
-        cooldowns=dict.fromkeys(notifiers, cooldown), observers=plugins.observers(),
+        source=SignalSource(plugins, patient=False),
+        checks=[
+            replace(check, deadline=Deadline())
+            for check in plugins.risk_checks(project.settings.risk_checks)
+        ],
+        notifiers=notifiers, cooldowns=dict.fromkeys(notifiers, cooldown),
+        observers=[replace(one, deadline=Deadline()) for one in plugins.observers()],
         # A replay is a backtest's data as a market: what no tier lists is admitted there too.
         admit_unlisted=choice.plugin == "replay", record=state_dir / RECORD_NAME,
         host=(("host", socket.gethostname()), ("pid", str(os.getpid())),

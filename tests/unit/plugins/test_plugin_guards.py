@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from paperbot_core.api import (
     Verdict,
 )
 from paperbot_core.plugins import Plugins
-from paperbot_core.plugins_guard import SafeRiskCheck
+from paperbot_core.plugins_guard import Deadline, SafeRiskCheck
 from paperbot_core.testing.builders import (
     a_component,
     a_plugin,
@@ -214,3 +216,32 @@ def test_a_risk_check_that_cannot_be_built_stops_the_start() -> None:
     broken = kind_plugin("register_risk_checks", "mood", 3)
     with pytest.raises(PluginError, match="PB5010"):
         Plugins.of({"alpha": broken}).risk_checks({"mood": {}})
+
+
+def test_a_check_that_hangs_refuses_and_is_not_asked_again_until_it_is_back() -> None:
+    gate, calls = threading.Event(), []
+
+    class Hanging:
+        def check(self, entry: EntryFact, account: AccountView, policy: PolicyView) -> Verdict:
+            calls.append(entry)
+            gate.wait(10)
+            return Verdict.approve()
+
+    check = SafeRiskCheck("slow", "alpha 0", Hanging(), Deadline(0.05))
+    entry, account, policy = an_entry(), an_account(), a_policy()
+    first, second = (check.check(entry, account, policy) for _ in range(2))
+    assert (first.allowed, second.allowed) == (0.0, 0.0)
+    assert "within 0.05 s" in first.reason
+    assert "still has not come back" in second.reason
+    assert len(calls) == 1
+    gate.set()
+    deadline = time.monotonic() + 5
+    while check.check(entry, account, policy).allowed == 0.0:
+        assert time.monotonic() < deadline
+
+
+def test_a_deadline_hands_on_what_is_returned_and_raised() -> None:
+    within = Deadline(5)
+    assert within.call(max, 1, 2) == 2
+    with pytest.raises(ZeroDivisionError):
+        within.call(divmod, 1, 0)

@@ -130,15 +130,18 @@ def _outcome(one: ImportedTrades) -> str:
 
 
 @click.command("trades")
+@click.option("--verify", is_flag=True, help="Read all of them, every part against its hash.")
 @lake_option
 @json_option
 @pass_project_dir
-def trades(project: Path, lake_dir: Path | None, as_json: bool) -> None:
+def trades(project: Path, verify: bool, lake_dir: Path | None, as_json: bool) -> None:
     """List the trades of the lake: market, number, days, and the times that are complete."""
-    from paperbot_core.market.lake_trades import TRADES, covered
+    from paperbot_core.market.lake_trades import TRADES, covered, verify_trades
     from paperbot_core.market.timerange import iso_time
 
     lake = open_lake(project, lake_dir)
+    if verify:
+        verify_trades(lake)
     rows: list[dict[str, Any]] = [
         {
             "venue": manifest["venue"],

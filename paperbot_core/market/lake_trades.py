@@ -152,6 +152,25 @@ def stored_trades(lake: Lake, key: SeriesKey, manifest: dict[str, Any]) -> Itera
         yield _read_part(lake.silver(key), key.symbol, part)
 
 
+def verify_trades(lake: Lake) -> None:
+    """Read every part of all trades.
+
+    Raises:
+        DataError: PB6105, one for each market that is not what was written.
+    """
+    damaged: list[Diagnostic] = []
+    for manifest in lake.manifests(TRADES):
+        key = trades_key(str(manifest["venue"]), str(manifest["symbol"]))
+        try:
+            rows = sum(len(trades) for trades in stored_trades(lake, key, manifest))
+            if rows != sum(int(part["rows"]) for part in manifest["parts"]):
+                raise broken(lake.silver(key) / MANIFEST, "it counts other trades")
+        except DataError as error:
+            damaged.extend(error.diagnostics)
+    if damaged:
+        raise DataError(damaged)
+
+
 def covered(manifest: dict[str, Any]) -> list[tuple[int, int]]:
     """Return the times `[start, end)` (UTC ms) of which every trade is in the lake, ascending."""
     return [(int(start), int(end)) for start, end in manifest["covered"]]

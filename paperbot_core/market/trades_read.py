@@ -77,6 +77,8 @@ def read_trades(path: Path, symbol: str | None = None) -> TradesFile:
             PB6304 no good trade is in it.
         UserError: PB6302 nobody tells the market.
     """
+    import pyarrow as pa
+
     name = parse_trades_name(path)
     if not is_trades_file(path):
         raise not_trades(path, "files of trades end in .parquet, .feather, .csv, .csv.gz or .zip")
@@ -86,8 +88,14 @@ def read_trades(path: Path, symbol: str | None = None) -> TradesFile:
         columns = _located(path, tuple(table.column_names))
     else:
         table, columns, lost = _read_text(path, name)
-    table, told = _of_symbol(path, table, columns, symbol or name.symbol, said=symbol is not None)
-    trades, log, ids = _cleaned(table, columns, told)
+    try:
+        table, told = _of_symbol(
+            path, table, columns, symbol or name.symbol, said=symbol is not None
+        )
+        trades, log, ids = _cleaned(table, columns, told)
+    except pa.ArrowException as error:
+        # A column of a type that holds no such thing: lists as prices, dates as ids.
+        raise not_trades(path, (str(error).splitlines() or ["?"])[0][:160]) from error
     log = replace(log, rows=log.rows + lost, bad=log.bad + lost)
     if not len(trades):
         faults = "; ".join((*log.faults(), *log.notes()))
@@ -250,6 +258,8 @@ def _table(
             read_options=csv.ReadOptions(
                 column_names=header.names, skip_rows=header.skip, block_size=_BLOCK,
                 use_threads=False,
+                # Rows that are no text at all must reach `leave_out`, which gets them as text.
+                encoding="utf8" if strict else "latin1",
             ),
             parse_options=csv.ParseOptions(invalid_row_handler=None if strict else leave_out),
             convert_options=csv.ConvertOptions(

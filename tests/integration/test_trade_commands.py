@@ -56,7 +56,8 @@ def test_from_files_to_a_backtest(files: Path, tmp_path: Path, root: Path) -> No
     assert "known already" in run("import-trades", files, "--venue", "binance", lake=lake).output
     (row,) = json_of(run("trades", "--json", lake=lake))
     assert (row["rows"], row["days"], row["ids"], len(row["covered"])) == (16_000, 4, "trade", 1)
-    assert "2024-08-08T00:00:00Z to 2024-08-12T00:00:00Z" in run("trades", lake=lake).output
+    listed = run("trades", "--verify", lake=lake).output
+    assert "2024-08-08T00:00:00Z to 2024-08-12T00:00:00Z" in listed
     made = run("bars", "BTC/USDT", "--venue", "binance", "--time", "15m", lake=lake)
     assert f"{DAYS * 96} bars" in made.output
     ticks = run("bars", "BTC/USDT", "--venue", "binance", "--ticks", "500", "--json", lake=lake)

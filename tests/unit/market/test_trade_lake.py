@@ -28,6 +28,7 @@ from paperbot_core.market.lake_trades import (
     trades_key,
     trades_manifest,
     trades_table,
+    verify_trades,
 )
 from paperbot_core.market.lake_trades_bars import build_bars, event_file, lake_bars, refresh_bars
 from paperbot_core.market.trades import Trades, joined
@@ -164,10 +165,13 @@ def test_faults_refuse_a_file_unless_they_may_go(lake: Lake, tmp_path: Path) -> 
 
 def test_a_damaged_part_is_found(lake: Lake, tmp_path: Path) -> None:
     take(lake, archive(tmp_path, 0))
+    verify_trades(lake)
     part = lake.silver(KEY) / manifest_of(lake)["parts"][0]["file"]
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match="PB6105"):
         lake_bars(lake, KEY, BarRule(BarKind.TICKS, 10))
+    with pytest.raises(DataError, match="PB6105"):
+        verify_trades(lake)
     part.unlink()
     with pytest.raises(DataError, match=r"PB6105.*missing"):
         lake_bars(lake, KEY, BarRule(BarKind.TICKS, 10))

@@ -20,6 +20,7 @@ class Account:
         self.trades_by_hour: Counter[int] = Counter()
         self.rejections: Counter[str] = Counter()
         self.shrunk: Counter[str] = Counter()
+        self.met: Counter[str] = Counter()
         self.trades: list[dict[str, object]] = []
         self.fills: list[tuple[int, str, str, int, float, float]] = []
 

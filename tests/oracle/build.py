@@ -1,4 +1,4 @@
-"""From a prepared backtest to the oracle's world: files and candles, never the kernel's records."""
+"""From a prepared backtest to the oracle's world: files and rules, never the kernel's records."""
 
 from __future__ import annotations
 
@@ -9,64 +9,142 @@ import numpy as np
 
 from paperbot_core.config.policy import PolicyFile
 from paperbot_core.config.strategy import ExitRule
-from paperbot_core.domain.market import Candles, Instrument
+from paperbot_core.domain.market import Candles, Instrument, timeframe_ms
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.compiled import CompiledStrategy
 from paperbot_core.lang.strategy import batch_signals
+from paperbot_core.market.files import read_candles
+from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.backtest import Prepared
-from tests.oracle.words import LONG, SHORT, Candle, Gate, Limits, Market, Rules, Signal, Slot, World
+from tests.oracle.conditions import CODES, Conditions, believed, regimes, stale_closes
+from tests.oracle.universe import Series, members
+from tests.oracle.words import (
+    HOUR_MS,
+    LONG,
+    SHORT,
+    Candle,
+    Gate,
+    Limits,
+    Market,
+    Rules,
+    Signal,
+    Slot,
+    World,
+)
+
+PRICES = ("open", "high", "low", "close", "volume")
 
 
 def world_of(ready: Prepared) -> World:
     """Return the world of a prepared backtest."""
     history, setup = ready.history, ready.setup
-    tier, holds = setup.universe.tier_of, setup.universe.tier_holds
+    shelf = Shelf(ready)
+    known = conditions_of(ready, shelf)
     markets = {
         symbol: market_of(
-            setup.instruments[symbol], candles, setup.span, holds.get(tier(symbol), 0)
+            setup.instruments[symbol], shelf.bars(symbol, candles.tf_ms), candles.tf_ms, setup.span
         )
         for symbol, candles in sorted(history.base.items())
     }
     slots = []
     for rank, compiled in enumerate(ready.strategies):
         for symbol in sorted(history.symbols[compiled.file.name]):
-            market = markets[symbol]
-            own = history.own[symbol, compiled.timeframe_ms]
-            rules = rules_of(compiled, rank, market.tier, setup.policy)
-            signals = signals_of(compiled, own, setup.span)
-            closes = [int(ts) + own.tf_ms for ts in own.ts]
-            slots.append(Slot(rules, market, signals, closes))
+            own = shelf.candles(symbol, compiled.timeframe_ms, known)
+            closes = (own.ts + own.tf_ms).tolist()
+            stale = stale_closes(closes, own.tf_ms, setup.policy.data)
+            signals = signals_of(compiled, own, known, stale, setup.span)
+            rules = rules_of(compiled, rank, setup.policy)
+            slots.append(Slot(rules, markets[symbol], signals, closes))
     steps = {close for m in markets.values() for close in m.bars}
     times = sorted(steps.union(*(slot.signals for slot in slots)))
+    for market in markets.values():
+        tiers = {now: known.tier(market.symbol, now) for now in times}
+        # One that left stays in its last tier: what is held of it still counts there.
+        market.tiers.update({now: tier for now, tier in tiers.items() if tier is not None})
     return World(
         list(markets.values()), slots, limits_of(setup.policy), setup.cash,
         setup.fills.slippage_bps / 1e4, setup.fills.volume_share_pct / 100.0, times,
+        {n: (t.max_hold_hours or 0) * HOUR_MS for n, t in setup.universe.tiers.items()},
     )  # fmt: skip
+
+
+class Shelf:
+    """The candles of a run as its files have them, believed or not by the oracle's own rules."""
+
+    def __init__(self, ready: Prepared) -> None:
+        self._files = {(f.symbol, f.tf_ms): f for f in ready.history.files}
+        self._limits = ready.setup.policy.data
+        self._bars: dict[tuple[str, int], list[Candle]] = {}
+
+    def bars(self, symbol: str, tf_ms: int) -> list[Candle]:
+        """Return the believed bars of one series, oldest first."""
+        key = symbol, tf_ms
+        if key not in self._bars:
+            finer = [tf for s, tf in self._files if s == symbol and tf_ms % tf == 0]
+            candles = resample(read_candles(self._files[symbol, max(finer)]), tf_ms)
+            columns = (getattr(candles, name).tolist() for name in ("ts", *PRICES))
+            rows = [Candle(*row) for row in zip(*columns, strict=True)]
+            self._bars[key] = believed(rows, self._limits)
+        return self._bars[key]
+
+    def candles(self, symbol: str, tf_ms: int, known: Conditions) -> Candles:
+        """Return them as columns, with the regime known at each close."""
+        bars = self.bars(symbol, tf_ms)
+        columns = {name: np.array([getattr(b, name) for b in bars]) for name in PRICES}
+        ts = np.array([b.ts for b in bars], np.int64)
+        names = [known.regime(b.ts + tf_ms) for b in bars]
+        regime = None
+        if known.regimes is not None:
+            regime = np.array([CODES[name] if name else math.nan for name in names])
+        return Candles(symbol, tf_ms, ts, **columns, regime=regime)
+
+
+def conditions_of(ready: Prepared, shelf: Shelf) -> Conditions:
+    """Return what the universe and the regime allow over the time of the candles."""
+    universe, told = ready.setup.universe, None
+    if universe.regime is not None:
+        tf_ms = timeframe_ms(universe.regime.timeframe)
+        bars = shelf.bars(universe.regime.symbol, tf_ms)
+        closes = [bar.ts + tf_ms for bar in bars]
+        told = dict(zip(closes, regimes(bars, universe.regime.rules), strict=True))
+    series = {}
+    for symbol in ready.history.base:
+        names = ready.history.symbols
+        tf_ms = min(c.timeframe_ms for c in ready.strategies if symbol in names[c.file.name])
+        found = shelf.bars(symbol, tf_ms)
+        series[symbol] = Series([bar.ts + tf_ms for bar in found], found)
+    return Conditions(universe, members(universe, series), told)
 
 
 def _inside(ts: int, span: TimeRange) -> bool:
     return (span.start is None or ts >= span.start) and (span.end is None or ts < span.end)
 
 
-def market_of(facts: Instrument, candles: Candles, span: TimeRange, hold_ms: int) -> Market:
+def market_of(facts: Instrument, bars: list[Candle], tf_ms: int, span: TimeRange) -> Market:
     """Return an instrument with the bars that open in the time range."""
-    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
-    bars = {
-        int(ts) + candles.tf_ms: Candle(int(ts), *(float(x) for x in row))
-        for ts, *row in zip(candles.ts, *columns, strict=True)
-        if _inside(int(ts), span)
-    }
     return Market(
-        facts.symbol, candles.tf_ms, bars, float(facts.tick), float(facts.lot),
+        facts.symbol, tf_ms, {b.ts + tf_ms: b for b in bars if _inside(b.ts, span)},
+        float(facts.tick), float(facts.lot),
         float(facts.min_notional), float(facts.maker_bps) / 1e4, float(facts.taker_bps) / 1e4,
         facts.cluster or facts.symbol, facts.tier, facts.shortable, facts.fee_asset == "base",
-        facts.sessions, hold_ms,
+        facts.sessions,
     )  # fmt: skip
 
 
-def signals_of(compiled: CompiledStrategy, own: Candles, span: TimeRange) -> dict[int, Signal]:
+def signals_of(
+    compiled: CompiledStrategy, own: Candles, known: Conditions, stale: set[int], span: TimeRange
+) -> dict[int, Signal]:
     """Return the signals by close time, of the bars that open in the time range."""
+    asked = compiled.risk_pct if compiled.equity_pct is None else compiled.equity_pct
+    assert asked is not None
+
+    def standing(close: int) -> tuple[float, str | None]:
+        return known.standing(
+            own.symbol, compiled.file.universe, lambda tier: _by_tier(asked, tier) / 100.0, close,
+            stale=close in stale,
+        )
+
     found = batch_signals(compiled, Columns(own))
     n = len(own)
     fields = [
@@ -74,20 +152,21 @@ def signals_of(compiled: CompiledStrategy, own: Candles, span: TimeRange) -> dic
         for x in (found.strength, found.per, found.stop, found.trail, found.limit)
     ]
     rows = zip(own.ts.tolist(), found.bits.tolist(), *fields, own.close.tolist(), strict=True)
-    return {
-        ts + own.tf_ms: Signal(bits, *values) for ts, bits, *values in rows if _inside(ts, span)
-    }
+    signals = {}
+    for ts, bits, *values in rows:
+        if _inside(ts, span):
+            size, barred = standing(ts + own.tf_ms)
+            signals[ts + own.tf_ms] = Signal(bits, *values, size, barred)
+    return signals
 
 
 def _by_tier(size: float | Mapping[str, float], tier: str) -> float:
     return size.get(tier, math.nan) if isinstance(size, Mapping) else size
 
 
-def rules_of(compiled: CompiledStrategy, rank: int, tier: str, policy: PolicyFile) -> Rules:
-    """Return what a strategy's file says, for one tier."""
+def rules_of(compiled: CompiledStrategy, rank: int, policy: PolicyFile) -> Rules:
+    """Return what a strategy's file says."""
     file, protect = compiled.file, compiled.file.protect
-    size = compiled.risk_pct if compiled.equity_pct is None else compiled.equity_pct
-    assert size is not None
     collar = policy.entry.max_slippage_pct
     if file.max_slippage_pct is not None:
         collar = min(collar, file.max_slippage_pct)
@@ -96,7 +175,6 @@ def rules_of(compiled: CompiledStrategy, rank: int, tier: str, policy: PolicyFil
         name=file.name,
         rank=rank,
         by_risk=compiled.equity_pct is None,
-        size=_by_tier(size, tier) / 100.0,
         collar=collar / 100.0,
         has_stop=protect.stop is not None,
         trail_after_r=None if protect.trail is None else protect.trail.after_r,

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 
 from tests.oracle.account import Account
+from tests.oracle.corporate import settle
 from tests.oracle.words import (
     Candle,
     Market,
@@ -32,6 +33,9 @@ class Exchange:
 
     def trade(self, now: int) -> None:
         """Work through the bars that close at `now`."""
+        for market in self.account.world.markets:
+            if now in market.bars and now in market.events:
+                settle(self.account, market, market.events[now])
         for slot in self.slots:
             if slot.pending is not None and slot.pending.limit is None:
                 self._end_if_absent(slot, slot.pending, now)
@@ -122,7 +126,7 @@ class Exchange:
             p = slot.position = Position(
                 side=side, qty=0.0, entry=price, r=order.distance, first_qty=moved,
                 entry_ts=bar.ts, entry_bar=bisect_right(slot.closes, bar.ts),
-                extreme=price, strength=order.strength, stop=None,
+                extreme=price, strength=order.strength, hold_ms=order.hold_ms, stop=None,
                 targets_from=bar.ts + (0 if targets_live else 1),
             )  # fmt: skip
             self._protect(slot, p)
@@ -144,7 +148,7 @@ class Exchange:
         for k, (at_r, fraction) in enumerate(rules.rungs):
             last = k == len(rules.rungs) - 1 and abs(total - 1.0) < 1e-9
             price = against(p.entry + p.side * at_r * p.r, tick, p.side)
-            p.rungs.append(Rung(price, fraction, last))
+            p.rungs.append(Rung(at_r, price, fraction, last))
 
     # Inside the bar.
 

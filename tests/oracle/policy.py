@@ -24,6 +24,7 @@ class Wish:
     strength: float
     distance: float
     is_add: bool
+    barred: str | None
     limit: float | None = None
     limit_bars: int = 1
 
@@ -51,7 +52,7 @@ class Policy:
     def _order(self, wish: Wish, now: int) -> Order:
         self.number += 1
         rules, market = wish.slot.rules, wish.slot.market
-        collar = None
+        collar, hold_ms = None, self.account.world.holds.get(market.tier, 0)
         if wish.limit is not None:
             wish.limit = against(wish.limit, market.tick, -wish.side)
             worst = wish.limit
@@ -60,18 +61,21 @@ class Policy:
             worst = collar if wish.side > 0 else wish.close * (1.0 + rules.collar)
         return Order(
             wish.slot, wish.side, wish.qty, worst, now, self.number, wish.distance, wish.strength,
-            wish.is_add,
-            collar, wish.limit, wish.limit_bars,
+            wish.is_add, hold_ms, collar, wish.limit, wish.limit_bars,
         )  # fmt: skip
 
     def _refusal(self, wish: Wish, now: int) -> str | None:
         a, limits, slot = self.account, self.limits, wish.slot
+        if wish.barred is not None:
+            return wish.barred
         needed = [wish.close, wish.qty, wish.strength]
         needed += [wish.distance] if slot.rules.has_stop else []
         needed += [wish.limit] if wish.limit is not None else []
         if not all(math.isfinite(x) for x in needed) or wish.qty <= 0.0:
             return "NOT_FINITE"
         if slot.rules.has_stop and wish.distance <= 0.0:
+            return "NOT_FINITE"
+        if wish.limit is not None and against(wish.limit, slot.market.tick, -wish.side) <= 0.0:
             return "NOT_FINITE"
         if a.halted_at is not None:
             return "MAX_DRAWDOWN_PCT"

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle.words import LONG, SHORT, Candle, Gate, Limits, Market, Rules, Signal, Slot, World
+import numpy as np
+
+from paperbot_core.domain.words import Rule
+from tests.oracle.words import (
+    LONG,
+    SHORT,
+    Candle,
+    Event,
+    Gate,
+    Limits,
+    Market,
+    Rules,
+    Signal,
+    Slot,
+    World,
+)
 from tests.property.kernel_worlds import MINUTE
 from tests.property.kernel_worlds import World as KernelWorld
 
@@ -26,8 +41,7 @@ def world_of_random(made: KernelWorld) -> World:
                 facts.symbol, MINUTE, bars, float(facts.tick), float(facts.lot),
                 float(facts.min_notional), float(facts.maker_bps) / 1e4,
                 float(facts.taker_bps) / 1e4, facts.cluster, facts.tier, facts.shortable,
-                facts.fee_asset == "base", facts.sessions,
-                desk.tiers[desk.tier_names.index(facts.tier)]["max_hold_ms"],
+                facts.fee_asset == "base", facts.sessions, _tiers(made, j), _events(inputs, j),
             )
         )  # fmt: skip
     slots = []
@@ -39,24 +53,45 @@ def world_of_random(made: KernelWorld) -> World:
             if now in market.bars
         }
         # Rows are numbered by step there, so a bar that is missing still has its number.
-        size = float(inputs.constants[s, 5])
-        slots.append(Slot(_rules(spec, desk.slots[s].strategy, size), market, signals, times))
+        slots.append(Slot(_rules(spec, desk.slots[s].strategy), market, signals, times))
     first = desk.markets[0]
     return World(
         markets, slots, _limits(desk), desk.account["cash"],
         first["slippage"], first["volume_share"], times,
+        {n: row["max_hold_ms"] for n, row in zip(desk.tier_names, desk.tiers, strict=True)},
     )  # fmt: skip
 
 
+def _tiers(made: KernelWorld, market: int) -> dict[int, str]:
+    """Return the tier by decision time; empty where it never changes."""
+    if made.inputs.tiers.size == 0:
+        return {}
+    names = [made.desk.tier_names[number] for number in made.inputs.tiers[market].tolist()]
+    return dict(zip(made.inputs.times.tolist(), names, strict=True))
+
+
+def _events(inputs: Any, market: int) -> dict[int, Event]:
+    """Return splits and dividends by the close of the bar before whose open they come."""
+    if inputs.splits.size == 0:
+        return {}
+    events = np.stack([inputs.splits[market], inputs.dividends[market]], axis=1).tolist()
+    rows = zip(inputs.times.tolist(), events, strict=True)
+    return {now: Event(*event) for now, event in rows if event != [1.0, 0.0]}
+
+
 def _signal(inputs: Any, s: int, row: int, close: float) -> Signal:
-    strength, per, stop, trail, limit = (
+    strength, per, stop, trail, limit, size, barred = (
         float(inputs.constants[s, k] if column < 0 else inputs.values[column, row])
-        for k, column in enumerate(inputs.columns[s, :5].tolist())
+        for k, column in enumerate(inputs.columns[s].tolist())
     )
-    return Signal(int(inputs.bits[s, row]), strength, per, stop, trail, limit, close)
+    rule = Rule(int(barred))
+    return Signal(
+        int(inputs.bits[s, row]), strength, per, stop, trail, limit, close, size,
+        None if rule is Rule.NONE else rule.name,
+    )  # fmt: skip
 
 
-def _rules(spec: dict[str, Any], name: str, size: float) -> Rules:
+def _rules(spec: dict[str, Any], name: str) -> Rules:
     def gate(g: int) -> Gate:
         gated = bool(spec["gated"] >> g & 1)
         return Gate(spec["min_r"][g], spec["max_r"][g], spec["min_bars"][g], gated)
@@ -65,7 +100,7 @@ def _rules(spec: dict[str, Any], name: str, size: float) -> Rules:
         return tuple(zip(spec[left], spec[right], strict=True))[: spec[count]]
 
     return Rules(
-        name=name, rank=spec["strategy"], by_risk=bool(spec["by_risk"]), size=size,
+        name=name, rank=spec["strategy"], by_risk=bool(spec["by_risk"]),
         collar=spec["collar"], has_stop=bool(spec["has_stop"]),
         trail_after_r=spec["trail_after_r"] if spec["has_trail"] else None,
         breakeven_after_r=spec["breakeven_after_r"] or None,
@@ -81,8 +116,7 @@ def _rules(spec: dict[str, Any], name: str, size: float) -> Rules:
 
 def _limits(desk: Any) -> Limits:
     p = desk.limits
-    listed = zip(desk.instruments, desk.markets, strict=True)
-    tiers = {facts.tier: desk.tiers[row["tier"]]["limit"] for facts, row in listed}
+    tiers = {n: row["limit"] for n, row in zip(desk.tier_names, desk.tiers, strict=True)}
     return Limits(
         p["daily_stop"], p["max_drawdown"], p["max_position"], p["max_gross"], p["max_net"],
         p["max_cluster"], tiers,

@@ -17,7 +17,10 @@ EXIT_SHIFT = {LONG: 16, SHORT: 24}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run comes to; trades in the order of their ends, columns as in the contract."""
+    """What a run comes to; trades in the order of their ends, columns as in the contract.
+
+    `met` counts in which states splits and dividends found positions and orders.
+    """
 
     trades: list[dict[str, object]]
     fills: list[tuple[int, str, str, int, float, float]]
@@ -25,6 +28,7 @@ class Outcome:
     rejections: dict[str, int]
     shrunk: dict[str, int]
     halted_at: int | None
+    met: dict[str, int]
 
 
 def run_oracle(world: World) -> Outcome:
@@ -37,6 +41,7 @@ def run_oracle(world: World) -> Outcome:
         for market in world.markets:
             if now in market.bars:
                 market.last_close = market.bars[now].close
+            market.tier = market.tiers.get(now, market.tier)
         account.mark(now)
         curve.append(account.equity)
         wishes = []
@@ -49,7 +54,7 @@ def run_oracle(world: World) -> Outcome:
     return Outcome(
         account.trades, account.fills, curve,
         {r: n for r, n in account.rejections.items() if n},
-        dict(account.shrunk), account.halted_at,
+        dict(account.shrunk), account.halted_at, dict(account.met),
     )  # fmt: skip
 
 
@@ -89,7 +94,7 @@ def _exit_reason(slot: Slot, p: Position, signal: Signal, number: int, now: int)
             return "signal"
     if slot.rules.max_bars and held >= slot.rules.max_bars:
         return "time"
-    if slot.market.max_hold_ms and now - p.entry_ts >= slot.market.max_hold_ms:
+    if p.hold_ms and now - p.entry_ts >= p.hold_ms:
         return "time"
     return None
 
@@ -127,11 +132,11 @@ def _entry(slot: Slot, signal: Signal, account: Account, number: int) -> Wish | 
         side = sides[0]
         k = signal.first(ENTRY_SHIFT[side]) or 0
         bars = rules.limit_bars[side][k]
-        size = rules.size * account.equity
+        size = signal.size * account.equity
         qty = size / (signal.per if rules.by_risk else signal.close)
         return Wish(
             slot, side, qty, signal.close, signal.strength,
-            signal.stop if rules.has_stop else math.nan, is_add=False,
+            signal.stop if rules.has_stop else math.nan, is_add=False, barred=signal.barred,
             limit=signal.limit if bars else None, limit_bars=max(bars, 1),
         )  # fmt: skip
     return None
@@ -154,4 +159,6 @@ def _add(slot: Slot, p: Position, signal: Signal) -> Wish | None:
         return None
     p.next_add += 1
     qty = fraction * p.first_qty
-    return Wish(slot, p.side, qty, signal.close, p.strength, p.r, is_add=True)
+    return Wish(
+        slot, p.side, qty, signal.close, p.strength, p.r, is_add=True, barred=signal.barred
+    )

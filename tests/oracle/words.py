@@ -33,8 +33,19 @@ class Candle:
 
 
 @dataclass(frozen=True)
+class Event:
+    """What a company does to its shares before an open: new for old, cash a share held before."""
+
+    split: float = 1.0
+    dividend: float = 0.0
+
+
+@dataclass(frozen=True)
 class Signal:
-    """What a strategy says at one close; bits as in `lang.signals`, the rest may be NaN."""
+    """What a strategy says at one close; bits as in `lang.signals`, the rest may be NaN.
+
+    `size` is the fraction of equity to hold or to risk, `barred` the rule that bars entries.
+    """
 
     bits: int
     strength: float
@@ -43,6 +54,8 @@ class Signal:
     trail: float
     limit: float
     close: float
+    size: float
+    barred: str | None = None
 
     def first(self, shift: int) -> int | None:
         """Return the first true rule of a group of eight, None if none is."""
@@ -62,7 +75,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Rules:
-    """One strategy on one tier: sizes and collars as fractions, None is what it does not have.
+    """One strategy: collars as fractions, None is what it does not have.
 
     `limit_bars` has, by side, the bars that entry rule k rests, 0 for a market entry. `gates` has,
     by side, the gate of exit rule k.
@@ -71,7 +84,6 @@ class Rules:
     name: str
     rank: int
     by_risk: bool
-    size: float
     collar: float
     has_stop: bool
     trail_after_r: float | None = None
@@ -86,7 +98,11 @@ class Rules:
 
 @dataclass(eq=False)
 class Market:
-    """An instrument: its grid and fees as floats, its bars by close time, its last close."""
+    """An instrument: its grid and fees as floats, its bars by close time, its last close.
+
+    `tier` is the one it is in now, `tiers` the one from a decision time on, `events` what happens
+    to its shares at the open of the bar that closes then.
+    """
 
     symbol: str
     tf_ms: int
@@ -101,7 +117,8 @@ class Market:
     shortable: bool = False
     fee_in_base: bool = False
     sessions: bool = False
-    max_hold_ms: int = 0
+    tiers: dict[int, str] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
     last_close: float = math.nan
     last_loss_close: int | None = None
     dust: float = 0.0
@@ -123,6 +140,7 @@ class Order:
     distance: float
     strength: float
     is_add: bool
+    hold_ms: int
     collar: float | None = None
     limit: float | None = None
     bars_left: int = 1
@@ -130,8 +148,9 @@ class Order:
 
 @dataclass
 class Rung:
-    """One step of a ladder."""
+    """One step of a ladder, at `at_r` times R from the entry."""
 
+    at_r: float
     price: float
     fraction: float
     takes_rest: bool
@@ -142,7 +161,7 @@ class Rung:
 
 @dataclass
 class Position:
-    """From the first fill to flat."""
+    """From the first fill to flat; `hold_ms` is the limit of the tier it was granted in."""
 
     side: int
     qty: float
@@ -153,6 +172,7 @@ class Position:
     entry_bar: int
     extreme: float
     strength: float
+    hold_ms: int
     stop: float | None
     stop_reason: str = "stop"
     entered: float = 0.0
@@ -203,7 +223,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that decides a result; `times` are the decision times, ascending."""
+    """Everything that decides a result; `times` are the decision times, ascending.
+
+    `holds` is how many ms a position may be held, by the tier in which it was granted.
+    """
 
     markets: list[Market]
     slots: list[Slot]
@@ -212,6 +235,7 @@ class World:
     slippage: float
     volume_share: float
     times: list[int]
+    holds: dict[str, int] = field(default_factory=dict)
 
 
 def step_up(price: float, step: float) -> float:

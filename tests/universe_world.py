@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -46,12 +45,6 @@ def written(membership: Membership | Snapshot | None) -> list[str]:
         return []
     parts = [membership] if isinstance(membership, Snapshot) else membership.snapshots
     return [snapshot_line(part) for part in parts]
-
-
-def row(line: str) -> dict[str, Any]:
-    """Return a line of JSON as a dict."""
-    loaded: dict[str, Any] = json.loads(line)
-    return loaded
 
 
 SYMBOLS = ("A/USDT", "B/USDT", "C/USDT", "D/EUR", "ETHUP/USDT", "BTC3L/USDT")
@@ -135,5 +128,5 @@ def facts(draw: st.DrawFn) -> list[MarketFacts]:
 
 __all__ = [
     "DAY", "DAY_MS", "HOUR_MS", "NAN", "SYMBOLS", "candles", "fact", "facts", "filters", "market",
-    "row", "universe", "universes", "written",
+    "universe", "universes", "written",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ _HELP = {
     "explain": "Say what a diagnostic code means.",
     "plugins": "List what is plugged in, from which package and version.",
     "data": "Check, repair and keep stored markets.",
+    "universe": "Show and record who may be traded, now and on any past day.",
     "backtest": "Run strategies over stored candles.",
     "sweep": "Backtest every combination of parameters.",
     "why": "Explain what happened on one bar, and why.",

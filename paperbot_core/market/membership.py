@@ -173,6 +173,14 @@ def _of_candles(universe: UniverseFile, candles: Mapping[str, Candles], ts: int)
     return select(universe, ts, facts, candles=True)
 
 
+def static_membership(universe: UniverseFile) -> Membership:
+    """Return what universe.yaml alone tells: tiers between the dates of their symbols.
+
+    It is the whole truth where there are neither filters nor discovery.
+    """
+    return Membership([static_snapshot(universe, ts) for ts in (0, *_date_times(universe))])
+
+
 class MembershipBook:
     """The same bar by bar, for sessions: to the bit what `from_candles` says of the same bars.
 

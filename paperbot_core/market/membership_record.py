@@ -95,7 +95,7 @@ def load_record(path: Path, warnings: list[Diagnostic] | None = None) -> list[Sn
                     help="a write was interrupted; the next one repairs the file",
                 )
             )
-    if not lines:
+    if not any(line.strip() for line in lines):
         return []
     _check_header(path, lines[0])
     found: dict[int, Snapshot] = {}

@@ -8,12 +8,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from paperbot_core.api.facts import Ticker
 from paperbot_core.api.tickers import ticker_from_ccxt
 from paperbot_core.config.universe import day_ms
-from paperbot_core.diagnostics import DataError, Diagnostic, PluginError, RetryableError, Span
+from paperbot_core.diagnostics import (
+    DataError,
+    Diagnostic,
+    PaperbotError,
+    PluginError,
+    RetryableError,
+    Span,
+)
+from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.market.lake_files import write_bytes
 from paperbot_core.market.selection import (
@@ -29,7 +37,8 @@ if TYPE_CHECKING:
     from paperbot_core.api.protocols import TickerSource
     from paperbot_core.config.universe import UniverseFile
 
-Answer = TypeVar("Answer")
+#: Calls a function until it answers.
+Patiently = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 TICKERS_NAME = "tickers.json"
 #: A file beyond this holds no tickers: 10,000 of them are some 5 MB.
@@ -103,18 +112,20 @@ async def fetch_tickers(
     name: str,
     universe: UniverseFile,
     now_ms: Callable[[], int],
-    patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
+    patiently: Patiently,
 ) -> Tickers:
     """Ask a source for its tickers and, where `min_depth` needs them, for order books.
 
-    Books are asked for only of symbols that everything else lets pass.
+    Books are asked for only of symbols that everything else lets pass. They count as fetched now;
+    if the latest ticker is more than a day old, the market has a present of its own (a synthetic
+    one) and they count as of that.
 
     Args:
         source: whom to ask.
         name: what users call it.
         universe: whose filters say what is needed.
         now_ms: the present, UTC ms.
-        patiently: calls a function until it answers, see `retrying`.
+        patiently: see `retrying`.
 
     Raises:
         PluginError: PB3506, an answer that is none.
@@ -122,10 +133,10 @@ async def fetch_tickers(
     """
     answer = await patiently(source.tickers)
     if not isinstance(answer, Sequence) or not all(isinstance(one, Ticker) for one in answer):
-        raise _broken(name, f"answered {type(answer).__name__} instead of tickers")
+        raise broken_source(name, f"answered {type(answer).__name__} instead of tickers")
     if not answer:
         raise DataError(Diagnostic("PB3507", f"`{name}` answered without one ticker"))
-    found = Tickers(now_ms(), name, tuple(answer))
+    found = Tickers(_present(answer, now_ms()), name, tuple(answer))
     if universe.filters is None or universe.filters.min_depth is None:
         return found
     depths: dict[str, float] = {}
@@ -133,23 +144,27 @@ async def fetch_tickers(
         depths[symbol] = depth_of(await patiently(partial(source.book, symbol)))
     deep = tuple(replace(t, depth=depths.get(t.symbol, t.depth)) for t in found.tickers)
     # The books came last: before them this universe could not have been known.
-    return Tickers(now_ms(), name, deep)
+    return Tickers(_present(answer, now_ms()), name, deep)
 
 
 def retrying(
+    name: str,
     tries: int,
     pause_s: Callable[[int, float | None], float],
     sleep: Callable[[float], Awaitable[None]],
-) -> Callable[[Callable[[], Awaitable[Answer]]], Awaitable[Answer]]:
+) -> Patiently:
     """Return a function that calls another until it answers.
 
+    What it raises that is none of our errors is a PluginError (PB3506) of the source.
+
     Args:
+        name: of the source.
         tries: attempts; what the last one raises is raised.
         pause_s: the pause after the n-th failure, given what the other side asked for, if anything.
         sleep: waits for a number of seconds.
     """
 
-    async def patiently(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def patiently(ask: Callable[[], Awaitable[Any]]) -> Any:
         failures = 0
         while True:
             try:
@@ -159,6 +174,10 @@ def retrying(
                 if failures >= tries:
                     raise
                 await sleep(pause_s(failures, error.retry_after_s))
+            except PaperbotError:
+                raise  # the source speaks to the user in our own terms
+            except Exception as error:
+                raise broken_source(name, f"failed: {describe_error(error)}") from error
 
     return patiently
 
@@ -226,9 +245,7 @@ def _own(path: Path, document: dict[str, Any], fetched: int | None) -> Tickers:
     for symbol, row in rows.items():
         if not isinstance(row, dict):
             raise _no_tickers(path, f"`{symbol[:40]}` is {type(row).__name__}")
-        ts, listed_ts = (
-            None if row.get(name) is None else _time(path, row[name]) for name in ("ts", "listed_ts")
-        )
+        ts, listed_ts = (_time_or_none(path, row.get(name)) for name in ("ts", "listed_ts"))
         numbers = {name: _number(path, symbol, name, row.get(name)) for name in _NUMBERS}
         active = row.get("active") is not False
         found.append(Ticker(symbol, ts, **numbers, active=active, listed_ts=listed_ts))
@@ -270,6 +287,11 @@ def _facts(
     return MarketFacts(symbol, ticker.quote_volume, spread, ticker.depth, age, traded)
 
 
+def _present(answer: Sequence[Ticker], now: int) -> int:
+    latest = max((ticker.ts for ticker in answer if ticker.ts is not None), default=now)
+    return latest if latest < now - DAY_MS else now
+
+
 def _worth_a_book(universe: UniverseFile, found: Tickers) -> list[str]:
     """Return who would be a member if all books were deep and there were places for all."""
     deep = [
@@ -296,12 +318,17 @@ def _time(path: Path, value: object) -> int:
     return value
 
 
+def _time_or_none(path: Path, value: object) -> int | None:
+    return None if value is None else _time(path, value)
+
+
 def _number(path: Path, symbol: str, name: str, value: object) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _NUMBER_END:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and 0 <= float(str(value)) < _NUMBER_END):
         raise _no_tickers(path, f"`{name}` of `{symbol[:40]}` is no amount")
-    return float(value)
+    return float(str(value))
 
 
 def _or_none(value: float) -> float | None:
@@ -313,5 +340,6 @@ def _no_tickers(path: Path, why: str, help: str = "") -> DataError:
     return DataError(Diagnostic("PB3505", text, Span(str(path)), help=help))
 
 
-def _broken(name: str, why: str) -> PluginError:
+def broken_source(name: str, why: str) -> PluginError:
+    """Return the error of a source that answers what is no answer (PB3506)."""
     return PluginError(Diagnostic("PB3506", f"`{name}` {why}"))

@@ -22,6 +22,9 @@ class CcxtHistoryOptions(StrictModel):
     first_day: date = Field(
         default=date(2010, 1, 1), description="before this day nothing is asked for"
     )
+    book_levels: int = Field(
+        default=100, ge=1, le=5_000, description="levels of an order book; exchanges cap it"
+    )
     timeout_sec: int = Field(default=30, ge=1, le=600, description="for one request")
     urls: dict[str, str] = Field(
         default_factory=dict, description="addresses by ccxt's own key, instead of the usual ones"

@@ -14,12 +14,15 @@ import ccxt
 import numpy as np
 
 from paperbot_ccxt.failures import in_our_terms
+from paperbot_ccxt.tickers import read_book, read_tickers
 from paperbot_core.api import (
+    Book,
     Candles,
     DataError,
     Diagnostic,
     HistoryPage,
     RetryableError,
+    Ticker,
     UserError,
     timeframe_ms,
 )
@@ -95,6 +98,30 @@ class CcxtHistory:
             UserError: PB6222, no such market or timeframe.
         """
         return await asyncio.to_thread(self._page, symbol, timeframe, since, limit)
+
+    async def tickers(self) -> Sequence[Ticker]:
+        """Return the tickers of all markets.
+
+        Raises:
+            RetryableError: PB6210.
+            UserError: PB6222, the exchange has no such thing.
+            DataError: PB6211, PB6223.
+        """
+        await asyncio.to_thread(self._load_markets)
+        return await asyncio.to_thread(read_tickers, self._exchange)
+
+    async def book(self, symbol: str) -> Book:
+        """Return the order book of a market, `book_levels` deep.
+
+        Raises:
+            RetryableError: PB6210.
+            UserError: PB6222, no such market.
+            DataError: PB6211, PB6223.
+        """
+        await asyncio.to_thread(self._load_markets)
+        return await asyncio.to_thread(
+            read_book, self._exchange, symbol, self._options.book_levels
+        )
 
     def _page(self, symbol: str, timeframe: str, since: int, limit: int) -> HistoryPage:
         tf_ms, now = timeframe_ms(timeframe), self._now_ms()

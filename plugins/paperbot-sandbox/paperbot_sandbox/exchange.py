@@ -15,6 +15,7 @@ from paperbot_core.api import (
     Capabilities,
     Diagnostic,
     Instrument,
+    Ticker,
     UserError,
     bucket_open,
     timeframe_ms,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PAGE_BARS = 1_000
 _BLOCK_BARS = 256
+_HOUR_MS = 3_600_000
 _SYMBOL = re.compile(r"[A-Z0-9.\-]{1,30}(/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?)?")
 
 
@@ -95,6 +97,20 @@ class Sandbox:
             for bar in block.pop():
                 yield bar
             ts += length
+
+    async def tickers(self) -> Sequence[Ticker]:
+        """Return the tickers of its present: the volume is that of the latest 24 whole hours."""
+        import numpy as np
+
+        now, seed = self._now(), self._options.seed
+        found = []
+        for symbol in self._options.symbols or DEFAULT_SYMBOLS:
+            made = candles(seed, symbol, _HOUR_MS, bucket_open(now, _HOUR_MS) - 24 * _HOUR_MS, 24)
+            last = float(price_at(seed, symbol, np.array([now], dtype=np.int64))[0])
+            tick = float(listing(symbol).instrument.tick)
+            volume = float(np.add.accumulate(made.close * made.volume)[-1])
+            found.append(Ticker(symbol, now, last - tick, last + tick, last, volume))
+        return found
 
     async def book(self, symbol: str) -> Book:
         """Return five levels around the present price, a tick apart."""

@@ -22,7 +22,7 @@ from paperbot_sandbox.exchange import Sandbox
 from paperbot_sandbox.market import DEFAULT_SYMBOLS, _exp, candles, listing
 from paperbot_sandbox.options import SandboxOptions
 
-from paperbot_core.api import Candles, UserError, bucket_open, timeframe_ms
+from paperbot_core.api import Candles, TickerSource, UserError, bucket_open, timeframe_ms
 from paperbot_core.testing.builders import plugins_of
 from paperbot_core.testing.contracts import ExchangeContract, first_bars, run
 
@@ -224,3 +224,13 @@ def test_listing_plugins_does_not_load_numpy() -> None:
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
     assert json.loads(made.stdout.strip().lower()) is False
+
+
+def test_tickers_are_those_of_its_present() -> None:
+    made = Sandbox(SandboxOptions(seed=7, symbols=["BTC/USDT", "X/Y"]))
+    assert isinstance(made, TickerSource)
+    btc, other = run(made.tickers())
+    assert (btc.symbol, other.symbol, btc.ts) == ("BTC/USDT", "X/Y", START)
+    assert btc.bid < btc.last < btc.ask
+    day = candles(7, "BTC/USDT", HOUR, START - 24 * HOUR, 24)
+    assert btc.quote_volume == pytest.approx(float((day.close * day.volume).sum()))

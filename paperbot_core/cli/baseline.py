@@ -82,4 +82,4 @@ def _checked(project_dir: Path, names: tuple[str, ...]) -> tuple[CheckedProject,
     from paperbot_core.research.check import check_project
 
     checked = check_project(project_dir, names=names or None)
-    return checked, tuple(dict.fromkeys(names)) or tuple(checked.compiled)
+    return checked, tuple(checked.compiled)

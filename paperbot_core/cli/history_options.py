@@ -67,6 +67,7 @@ class HistoryOptions:
         Raises:
             UserError: a strategy, parameter, time range or timeframe that does not exist.
         """
+        from paperbot_core.config.adaptive import known_params
         from paperbot_core.config.project import load_project
         from paperbot_core.diagnostics import user_error
         from paperbot_core.domain.market import timeframe_ms
@@ -75,10 +76,11 @@ class HistoryOptions:
         from paperbot_core.research.sets import parse_single
 
         chosen = tuple(dict.fromkeys(self.strategies))
-        known = {}
+        known: dict[str, list[str]] = {}
         if sets:
             project = load_project(project_dir, policy=self.policy, universe=self.universe)
-            known = {name: list(project.strategy(name).file.params) for name in chosen}
+            names = project.names_of(chosen)
+            known = known_params({name: project.strategy(name).file for name in names})
         try:
             detail_ms = None if detail is None else timeframe_ms(detail)
         except ValueError as error:

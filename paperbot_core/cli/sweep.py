@@ -37,6 +37,7 @@ def sweep(
     csv_file: Path | None, as_json: bool,
 ) -> None:
     """Try every combination of parameter values over candle files."""
+    from paperbot_core.config.adaptive import known_params
     from paperbot_core.report.tables import check_table_file, write_table
     from paperbot_core.research.backtest import prepare
     from paperbot_core.research.sets import SweepGrid
@@ -46,8 +47,7 @@ def sweep(
         check_table_file(csv_file)
     request = history.request(project_dir)
     ready = prepare(project_dir, request, policy=history.policy, universe=history.universe)
-    known = {c.file.name: list(c.file.params) for c in ready.strategies}
-    grid = SweepGrid(sets, known)
+    grid = SweepGrid(sets, known_params({c.file.name: c.file for c in ready.strategies}))
     rows = [_flat(row) for row in run_sweep(ready, grid, count=len(grid))]
     if csv_file is not None:
         write_table(_columns(rows), csv_file)

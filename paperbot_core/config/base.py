@@ -77,6 +77,10 @@ Expression = Annotated[
     str, Field(min_length=1, max_length=4096, json_schema_extra={"type": ["string", "number"]})
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+#: A strategy as a person names it: by its file, or with `@` one of its modes.
+StrategyName = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}(@[a-z][a-z0-9_]{0,63})?$")
+]
 Symbol = Annotated[
     str,
     Field(

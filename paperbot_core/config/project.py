@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from paperbot_core.config.adaptive import family_of, variants
 from paperbot_core.config.base import StrictModel
 from paperbot_core.config.policy import RULE_KEYS, PolicyFile
 from paperbot_core.config.reading import read_model
@@ -30,7 +31,10 @@ STRATEGIES_NAME = "strategies.d"
 
 @dataclass(frozen=True, slots=True)
 class LoadedStrategy:
-    """One file of `strategies.d/`, its places for diagnostics, and its text for the archive."""
+    """One file of `strategies.d/`, its places for diagnostics, and its text for the archive.
+
+    A file with modes makes one for each of them; they share places and text.
+    """
 
     file: StrategyFile
     places: SourceMap
@@ -39,7 +43,7 @@ class LoadedStrategy:
 
     @property
     def name(self) -> str:
-        """The strategy's `name:`, which is its name on the command line."""
+        """The strategy's `name:`, which is its name on the command line; `NAME@MODE` of a mode."""
         return self.file.name
 
 
@@ -48,6 +52,7 @@ class Project:
     """Everything the user wrote, valid and consistent; expressions are still text.
 
     `directory` is as the user gave it; `texts` are the files by name relative to it, for archives.
+    Of a strategy with modes, `strategies` has one a mode, together and in the file's order.
     """
 
     directory: Path
@@ -70,9 +75,23 @@ class Project:
     def enabled(self) -> tuple[LoadedStrategy, ...]:
         """The strategies that a session runs, in their given order (all: by name)."""
         names = self.settings.strategies
-        return tuple(
-            self.strategies[name] for name in (sorted(self.strategies) if names is None else names)
-        )
+        if names is None:
+            names = sorted({family_of(name) for name in self.strategies})
+        return tuple(self.strategies[name] for name in self.names_of(names))
+
+    def names_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the strategies that a user means by some names, in that order, none twice.
+
+        The name of a strategy with modes means all of them.
+
+        Raises:
+            UserError: PB3005 if there is none of a name.
+        """
+        found: list[str] = []
+        for name in names:
+            modes = [known for known in self.strategies if family_of(known) == name]
+            found += modes or [self.strategy(name).name]
+        return tuple(dict.fromkeys(found))
 
     def strategy(self, name: str) -> LoadedStrategy:
         """Return one strategy by name.
@@ -82,11 +101,12 @@ class Project:
         """
         if name in self.strategies:
             return self.strategies[name]
-        near = nearest(name, self.strategies)
+        known = sorted({*self.strategies, *map(family_of, self.strategies)})
+        near = nearest(name, known)
         raise user_error(
             "PB3005",
             f"no strategy `{name}` in `{self.directory / STRATEGIES_NAME}`",
-            expected="one of " + ", ".join(f"`{known}`" for known in sorted(self.strategies)),
+            expected="one of " + ", ".join(f"`{other}`" for other in known),
             help=f"did you mean `{near}`?" if near else "",
         )
 
@@ -183,7 +203,10 @@ def load_project(
         settings,
         policy_file,
         universe_file,
-        {loaded.name: loaded for loaded in strategies},
+        {
+            file.name: replace(loaded, file=file)
+            for loaded in strategies for file in variants(loaded.file)
+        },
         reader.texts,
         settings_places,
         policy_places,

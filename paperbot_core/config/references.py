@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from paperbot_core.config.adaptive import family_of, variants
 from paperbot_core.config.policy import PolicyFile
 from paperbot_core.config.selection import REGIMES
 from paperbot_core.config.settings import Settings
@@ -59,7 +60,9 @@ def _duplicates(strategies: Strategies) -> Iterator[Diagnostic]:
 
 
 def _enabled(settings: Settings, places: SourceMap, strategies: Strategies) -> Iterator[Diagnostic]:
-    known = sorted(file.name for file, _places in strategies)
+    known = sorted(
+        {name for file, _ in strategies for one in variants(file) for name in (file.name, one.name)}
+    )
     seen: set[str] = set()
     for index, name in enumerate(settings.strategies or ()):
         span = places.span(("strategies", index))
@@ -69,7 +72,7 @@ def _enabled(settings: Settings, places: SourceMap, strategies: Strategies) -> I
                 "PB3005", f"no strategy `{name}` in `strategies.d`", span,
                 expected=expected, help=did_you_mean(name, known),
             )  # fmt: skip
-        elif name in seen:
+        elif name in seen or family_of(name) in seen:
             yield places.diagnostic("PB3002", f"`{name}` is listed twice", span)
         seen.add(name)
 

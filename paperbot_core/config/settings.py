@@ -21,6 +21,7 @@ from paperbot_core.config.base import (
     Percent,
     Problem,
     Problems,
+    StrategyName,
     StrictModel,
     Symbol,
     TimeframeText,
@@ -256,7 +257,7 @@ class Settings(StrictModel):
         default_factory=_default_exchange, description="the market to trade on"
     )
     wallet: Wallet = Field(default_factory=Wallet)
-    strategies: list[Name] | None = Field(
+    strategies: list[StrategyName] | None = Field(
         default=None, description="names of the strategies to run, in order; null is all, by name"
     )
     state_dir: str = Field(

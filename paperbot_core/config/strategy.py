@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from paperbot_core.config.adaptive import Adaptive, adaptive_problems
 from paperbot_core.config.base import (
     Expression,
     Float,
@@ -195,9 +196,17 @@ class StrategyFile(StrictModel):
     with_: dict[str, Any] = Field(
         default_factory=dict, alias="with", description="options of the plugin strategy"
     )
+    adaptive: Adaptive | None = Field(
+        default=None, description="modes of this strategy, and when which of them may enter"
+    )
 
     def problems(self) -> Problems:
-        """Find parameters whose bounds contradict each other (PB2011)."""
+        """Find parameters whose bounds contradict each other (PB2011), and modes that do not fit.
+
+        Modes: PB2170 to PB2173.
+        """
+        if self.adaptive is not None:
+            yield from adaptive_problems(self.adaptive, self.timeframe, self.params)
         for name, param in self.params.items():
             path = ("params", name)
             if param.min > param.max:

@@ -247,7 +247,8 @@ class ConditionChanged:
     """What may be traded, or which data is believed, changed.
 
     `condition` and `state` are `universe` (the tier, or `left`), `regime` (its name, or `unknown`),
-    `data_breaker` (`open` or `closed`), `bad_tick` (`refused`: the bar was not used).
+    `data_breaker` (`open` or `closed`), `bad_tick` (`refused`: the bar was not used), `mode` (the
+    one that an adaptive strategy chose, or `none`; the subject is `STRATEGY SYMBOL`).
     """
 
     ts: int

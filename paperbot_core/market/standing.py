@@ -200,6 +200,18 @@ def condition_codes(
     return (tiers + 1) * _A_TIER + known * _A_REGIME + stale * 2 + chosen
 
 
+def with_chosen(
+    codes: NDArray[np.int64], chosen: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return codes of `condition_codes` with another answer to which mode is chosen.
+
+    Args:
+        codes: one a row (n,), or one for all rows (1,).
+        chosen: whether the mode of the slot is the one chosen (n,).
+    """
+    return (codes & ~1) | chosen
+
+
 def standings(rules: Eligibility, codes: NDArray[np.int64], names: Sequence[str]) -> Standings:
     """Return the standing at every row: `judge` is asked once for each combination that occurs."""
     found: dict[int, Standing] = {}

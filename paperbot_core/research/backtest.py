@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paperbot_core.config.adaptive import spread_sets
 from paperbot_core.config.project import Project
 from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.kernel.desk import Fills
-from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.plugins_signals import SignalSource
-from paperbot_core.research.check import check_project
+from paperbot_core.research.check import check_project, compile_loaded
 from paperbot_core.research.conditions import condition_facts
 from paperbot_core.research.history import History, load_history
 from paperbot_core.research.metrics_breakdown import breakdowns
@@ -78,11 +79,7 @@ def compile_with(
     Raises:
         UserError: an unknown parameter, or a value outside its bounds.
     """
-    loaded = project.strategy(name)
-    return compile_strategy(
-        loaded.file, places=loaded.places, params=params, functions=functions[name],
-        has_regime=project.universe.regime is not None,
-    )
+    return compile_loaded(project, project.strategy(name), functions[name], params)
 
 
 def prepare(
@@ -107,10 +104,12 @@ def prepare(
     )
     project = checked.project
     wanted = project.settings.risk_checks
+    names = project.names_of(request.strategies)
+    sets = spread_sets({name: project.strategy(name).file for name in names}, request.sets)
     strategies = tuple(
-        compile_with(project, name, request.sets[name], checked.functions)
-        if name in request.sets else checked.compiled[name]
-        for name in request.strategies
+        compile_with(project, name, sets[name], checked.functions)
+        if name in sets else checked.compiled[name]
+        for name in names
     )
     history = load_history(
         project, strategies, request.paths, symbol=request.symbol, timeframe=request.timeframe,
@@ -256,7 +255,7 @@ def summarise(
         "params": {c.file.name: dict(c.params) for c in ready.strategies},
         "risk_checks": dict(run.review.counts) if run.review is not None else {},
         "plugins": ready.plugins.versions() if ready.plugins is not None else {},
-        "conditions": condition_facts(ready.history),
+        "conditions": condition_facts(ready.history, stage.modes),
         "policy_digest": ready.setup.policy.digest,
         "timerange": str(ready.setup.span),
         "candles": candle_facts(ready.history.files),

@@ -90,6 +90,8 @@ def baseline_content(
     appeared, moved or went; `trades` rows, prices and exit reason; `exits` counts exit fills by
     reason.
     """
+    # The record is about the rules: which mode an adaptive strategy would choose is not part of it.
+    compiled = replace(compiled, file=compiled.file.model_copy(update={"adaptive": None}))
     instruments = _instruments(project, compiled)
     candles = [market(i.symbol, compiled.timeframe_ms) for i in instruments]
     history = _history(compiled, candles)

@@ -11,6 +11,7 @@ from paperbot_core.config.project import LoadedStrategy, Project, load_project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
+from paperbot_core.market.adaptive import as_mode
 from paperbot_core.market.nightly_sources import source_problems
 from paperbot_core.market.regime import RegimeDetector
 from paperbot_core.plugins_signals import plugin_options
@@ -54,14 +55,16 @@ def check_project(
         directory: the project directory, as the user gave it.
         policy: a file instead of the project's `policy.yaml`.
         universe: a file instead of the project's `universe.yaml`.
-        names: compile these strategies only; all files are read and judged nevertheless.
+        names: compile these strategies only; all files are read and judged nevertheless. The name
+            of a strategy with modes means all of them.
         plugins: how to load plugins; called only if a strategy needs one (default: all installed).
 
     Raises:
         UserError: every diagnostic of every file.
     """
     project = load_project(directory, policy=policy, universe=universe)
-    chosen = [project.strategy(name) for name in (project.strategies if names is None else names)]
+    wanted = project.strategies if names is None else project.names_of(names)
+    chosen = [project.strategy(name) for name in wanted]
     table = _Functions(project, plugins or load_plugins)
     found: list[Diagnostic] = [*_regime_problems(project), *table.risk_check_problems()]
     compiled: dict[str, CompiledStrategy] = {}
@@ -70,20 +73,43 @@ def check_project(
         try:
             table.require_plugin_of(loaded)
             functions[loaded.name] = table.for_strategy(loaded)
-            compiled[loaded.name] = compile_strategy(
-                loaded.file, places=loaded.places, functions=functions[loaded.name],
-                has_regime=project.universe.regime is not None,
-            )
+            compiled[loaded.name] = compile_loaded(project, loaded, functions[loaded.name])
         except PaperbotError as error:
             found.extend(with_source(error.diagnostics, loaded))
     if found:
-        raise UserError([*found, *project.warnings])
-    more = (w for one in chosen for w in with_source(compiled[one.name].warnings, one))
+        # What is wrong in a file with modes is wrong in each of them, and told once.
+        raise UserError([*dict.fromkeys(found), *project.warnings])
+    more = dict.fromkeys(
+        w for one in chosen for w in with_source(compiled[one.name].warnings, one)
+    )
     names_chosen = {loaded.name for loaded in chosen}
     others = {s.places.file for s in project.strategies.values() if s.name not in names_chosen}
     told = [w for w in project.warnings if w.span is None or w.span.file not in others]
     return CheckedProject(
         project, compiled, (*told, *more), functions, table.loaded
+    )
+
+
+def compile_loaded(
+    project: Project, loaded: LoadedStrategy, functions: Mapping[str, Function],
+    params: Mapping[str, float] | None = None,
+) -> CompiledStrategy:  # fmt: skip
+    """Compile one strategy, or one mode, of a project.
+
+    Args:
+        project: whose universe says whether there is a regime.
+        loaded: the strategy.
+        functions: what it may call.
+        params: values instead of the defaults.
+
+    Raises:
+        UserError: everything that is wrong; an unknown parameter, or a value outside its bounds.
+    """
+    return as_mode(
+        compile_strategy(
+            loaded.file, places=loaded.places, params=params, functions=functions,
+            has_regime=project.universe.regime is not None,
+        )
     )
 
 

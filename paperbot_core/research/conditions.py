@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from paperbot_core.config.project import Project
 from paperbot_core.domain.market import Candles
 from paperbot_core.lang.regimes import regime_name
+from paperbot_core.market.adaptive import ModeLine
 from paperbot_core.market.membership import from_candles
 from paperbot_core.market.membership_record import load_record
 from paperbot_core.market.regime import RegimeDetector, regime_at
@@ -51,10 +52,13 @@ def with_regime(candles: Candles, line: RegimeLine | None) -> Candles:
     return replace(candles, regime=regime_at(*line, candles.ts + candles.tf_ms))
 
 
-def condition_facts(history: History) -> dict[str, Any]:
-    """Return what a report says of the conditions: bars refused, regimes, changes of the universe.
+def condition_facts(
+    history: History, modes: Mapping[tuple[str, str], ModeLine]
+) -> dict[str, Any]:
+    """Return what a report says of the conditions: bars refused, regimes, universe, modes.
 
-    `{refused_bars: {symbol: n}, regime: {name: bars}, universe: {symbol: [[ts, tier or null]]}}`.
+    `{refused_bars: {symbol: n}, regime: {name: bars}, universe: {symbol: [[ts, tier or null]]},
+    modes: {strategy: {symbol: [[ts, mode or null]]}}}`; `modes` are by strategy and symbol.
     """
     known = history.conditions
     regimes: dict[str, int] = {}
@@ -66,7 +70,13 @@ def condition_facts(history: History) -> dict[str, Any]:
         for symbol in sorted(history.base):
             changes[symbol] = [list(one) for one in known.membership.changes(symbol)]
     refused = Counter(one.symbol for one in history.refused)
-    return {"refused_bars": dict(sorted(refused.items())), "regime": regimes, "universe": changes}
+    chosen: dict[str, dict[str, list[list[Any]]]] = {}
+    for (family, symbol), line in sorted(modes.items()):
+        chosen.setdefault(family, {})[symbol] = [list(one) for one in line.changes()]
+    return {
+        "refused_bars": dict(sorted(refused.items())), "regime": regimes, "universe": changes,
+        "modes": chosen,
+    }
 
 
 def know(

@@ -16,8 +16,9 @@ Sets = Mapping[str, Mapping[str, float]]
 class BacktestRequest:
     """What the user asked for; None stands for what the project's files say.
 
-    `sets` are parameter values by strategy; `detail` is the length in ms of the bars that decide
-    fills inside a strategy's own bar.
+    The name of a strategy with modes means all of them; `NAME@MODE` is one. `sets` are parameter
+    values by such names, of which the longer one wins; `detail` is the length in ms of the bars
+    that decide fills inside a strategy's own bar.
     """
 
     strategies: tuple[str, ...]

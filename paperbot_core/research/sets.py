@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
+from paperbot_core.config.adaptive import family_of
 from paperbot_core.diagnostics import UserError, did_you_mean, user_error
 
 Params = Mapping[str, Mapping[str, float]]
@@ -17,15 +18,15 @@ COMBINATIONS_MAX = 1_000_000
 def split_set(text: str, known: Mapping[str, Sequence[str]]) -> tuple[str, str, str]:
     """Return (strategy, parameter, value text) of one `--set`.
 
-    `known` lists the parameters of each strategy of the run; with one strategy its name may be
-    left out.
+    `known` lists the parameters of each strategy of the run, see `known_params`; with one strategy
+    its name may be left out, and stands for all of its modes then.
 
     Raises:
         UserError: PB6505.
     """
     name, equals, value = text.partition("=")
     strategy, dot, param = name.strip().rpartition(".")
-    if not dot and len(known) == 1:
+    if not dot and len({family_of(one) for one in known}) == 1:
         strategy = next(iter(known))
     if not equals or not value.strip() or not param:
         raise _bad(text, "expected strategy.param=value", "for example sma_cross.fast=10")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paperbot_core.config.adaptive import family_of, mode_of
 from paperbot_core.config.policy import PolicyFile
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import Instrument
@@ -21,6 +22,7 @@ from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.operators import Column
 from paperbot_core.lang.strategy import CompiledStrategy, Signals
+from paperbot_core.market.adaptive import ModeLine, mode_choosers
 from paperbot_core.market.guards import stale_rows
 from paperbot_core.market.regime import regime_at
 from paperbot_core.market.standing import (
@@ -29,6 +31,7 @@ from paperbot_core.market.standing import (
     condition_codes,
     standings,
     tier_line,
+    with_chosen,
 )
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.plugins_guard import SafeRiskCheck
@@ -110,6 +113,11 @@ class Stage:
             for key, c in history.own.items()
         }
         self._codes: dict[Key, NDArray[np.int64]] = {}
+        self.choosers = mode_choosers(strategies, history.symbols)
+        self.modes: dict[tuple[str, str], ModeLine] = {
+            (family, symbol): chooser.batch(self.columns[symbol, chooser.tf_ms])
+            for (family, symbol), chooser in self.choosers.items()
+        }
 
     def _bars(self) -> tuple[NDArray[np.float64], ...]:
         """Return five tables, each with a row a symbol.
@@ -199,6 +207,9 @@ class Stage:
                     setup.universe, frozenset(c.file.universe), symbol, plan.size_in
                 )
                 codes = self._code((symbol, c.timeframe_ms), setup, desk)
+                chosen = self._chosen(c, symbol)
+                if chosen is not None:
+                    codes = with_chosen(codes, chosen)
                 found.append(standings(rules, codes, desk.tier_names))
         return found
 
@@ -222,6 +233,14 @@ class Stage:
                 else regime_at(*known.regime, closes), stale, np.ones(len(own), np.bool_),
             )  # fmt: skip
         return self._codes[key]
+
+    def _chosen(self, compiled: CompiledStrategy, symbol: str) -> NDArray[np.bool_] | None:
+        """Return at which of its own bars a mode is the one chosen; None of what is no mode."""
+        line = self.modes.get((family_of(compiled.file.name), symbol))
+        if line is None:
+            return None
+        own = self.history.own[symbol, compiled.timeframe_ms]
+        return line.is_chosen(mode_of(compiled.file.name), own.ts + own.tf_ms)
 
     def _tier_steps(self, desk: Desk) -> NDArray[np.int8]:
         """Return the tier of each instrument at each step; empty where none ever changes.

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from paperbot_core.config.adaptive import spread_sets
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.backtest import Prepared, compile_with
@@ -82,11 +83,12 @@ class _Asked:
 def _with_values(
     ready: Prepared, sets: Mapping[str, Mapping[str, float]]
 ) -> tuple[CompiledStrategy, ...]:
+    spread = spread_sets({c.file.name: c.file for c in ready.strategies}, sets)
     return tuple(
         compile_with(
-            ready.project, c.file.name, {**c.params, **sets[c.file.name]}, ready.functions
+            ready.project, c.file.name, {**c.params, **spread[c.file.name]}, ready.functions
         )
-        if c.file.name in sets else c
+        if c.file.name in spread else c
         for c in ready.strategies
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from paperbot_core.domain.market import Bar
 from paperbot_core.lang.live import Live
 from paperbot_core.lang.strategy import CompiledStrategy, share_live
+from paperbot_core.market.adaptive import mode_choosers
 from paperbot_core.plugins_signals import BarSignals, SignalSource
 from paperbot_core.trade.conditions import Conditions, Key
 from paperbot_core.trade.feed import group
@@ -44,6 +45,7 @@ class SignalBank:
         if self._regime is not None:
             keys.add(self._regime)
         conditions.follow(keys)
+        conditions.choose(mode_choosers(strategies, symbols))
         self.rows: dict[Key, int] = dict.fromkeys(sorted(keys), 0)
         self._ladders = {
             symbol: Ladder(feed_ms, [tf for s, tf in keys if s == symbol])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paperbot_core.config.adaptive import variant_name
 from paperbot_core.config.policy import DataLimits
 from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UniverseFile
@@ -17,6 +18,7 @@ from paperbot_core.domain.events import ConditionChanged
 from paperbot_core.domain.market import Bar, timeframe_text
 from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
+from paperbot_core.market.adaptive import ModeChooser, ModeLive
 from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
 from paperbot_core.market.membership import MembershipBook
 from paperbot_core.market.membership_record import load_record
@@ -26,6 +28,9 @@ from paperbot_core.market.standing import barred_text
 
 #: A symbol and a length of bars in ms.
 Key = tuple[str, int]
+
+#: State of the condition `mode` while a strategy has chosen none.
+NO_MODE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Conditions:
         self._series: dict[Key, _Series] = {}
         self._finest: dict[str, int] = {}
         self._tiers: dict[str, str] = {}
+        self._modes: dict[Key, list[ModeLive]] = {}
+        self._chosen: dict[tuple[str, str], bool] = {}
 
     @property
     def regime_key(self) -> Key | None:
@@ -99,6 +106,17 @@ class Conditions:
                     StaleGuard(self.watch.limits, tf_ms, continuous),
                 )
 
+    def choose(self, choosers: Mapping[tuple[str, str], ModeChooser]) -> None:
+        """Say which modes there are to choose; `choosers` are by strategy and symbol."""
+        for (_, symbol), chooser in sorted(choosers.items()):
+            self._modes.setdefault((symbol, chooser.tf_ms), []).append(chooser.live())
+            for mode in chooser.modes:
+                self._chosen[variant_name(chooser.family, mode), symbol] = False
+
+    def is_chosen(self, strategy: str, symbol: str) -> bool:
+        """Return whether a strategy may enter a symbol for all that its modes say."""
+        return self._chosen.get((strategy, symbol), True)
+
     def admit(self, bar: Bar) -> Bar | None:
         """Take a closed bar; return it with the regime of now, or None if it is not believed.
 
@@ -115,6 +133,8 @@ class Conditions:
             self._move(bar.close_ts, self._live.update(bar))
         if self._book is not None and bar.tf_ms == self._finest.get(bar.symbol):
             self._book.take([bar])
+        for live in self._modes.get((bar.symbol, bar.tf_ms), ()):
+            self._switch(live, bar)
         return bar if self.watch.detector is None else replace(bar, regime=self.regime)
 
     def advance(self, now: int) -> None:
@@ -166,6 +186,11 @@ class Conditions:
                 for symbol, tier in sorted(self._book.current.tiers.items())
             ]
         found += [
+            _mode_event(live, symbol, now, "at the start")
+            for (symbol, _), lives in sorted(self._modes.items())
+            for live in lives if not math.isnan(live.code)
+        ]
+        found += [
             ConditionChanged(now, "data_breaker", symbol, "open", "at the start")
             for (symbol, _), series in sorted(self._series.items()) if series.is_stale
         ]  # fmt: skip
@@ -212,6 +237,15 @@ class Conditions:
                 ConditionChanged(now, "regime", symbol, after or "unknown", was)
             )
 
+    def _switch(self, live: ModeLive, bar: Bar) -> None:
+        chooser, before = live.chooser, live.chooser.name(live.code)
+        after = chooser.name(live.update(bar))
+        if before == after:
+            return
+        for mode in chooser.modes:
+            self._chosen[variant_name(chooser.family, mode), bar.symbol] = mode == after
+        self.changes.append(_mode_event(live, bar.symbol, bar.close_ts, live.text()))
+
     def _join_and_leave(self, now: int, before: Mapping[str, str], after: Snapshot) -> None:
         for symbol in sorted({*before, *after.tiers}):
             old, new = before.get(symbol), after.tiers.get(symbol)
@@ -224,3 +258,9 @@ class Conditions:
             self.changes.append(
                 ConditionChanged(now, "universe", symbol, new or "left", detail)
             )
+
+
+def _mode_event(live: ModeLive, symbol: str, now: int, detail: str) -> ConditionChanged:
+    chooser = live.chooser
+    state = chooser.name(live.code) or NO_MODE
+    return ConditionChanged(now, "mode", f"{chooser.family} {symbol}", state, detail)

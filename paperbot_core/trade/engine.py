@@ -122,7 +122,8 @@ class Engine:
             return
         known = self.bank.conditions
         standing = rules.judge(
-            known.tier(key[0]), closed[key].regime, stale=known.is_stale(key)
+            known.tier(key[0]), closed[key].regime, stale=known.is_stale(key),
+            chosen=known.is_chosen(self.kernel.desk.slots[s].strategy, key[0]),
         )
         box.size, box.barred = standing.size, int(standing.barred)
         row = live.row()

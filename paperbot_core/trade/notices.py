@@ -97,6 +97,9 @@ def condition_text(event: ConditionChanged) -> str:
             return f"{event.subject} {verb}: {event.detail}"
         case "data_breaker":
             return f"data breaker of {event.subject} is {event.state}: {event.detail}"
+        case "mode":
+            strategy, _, symbol = event.subject.partition(" ")
+            return f"{strategy} is in mode {event.state} on {symbol}: {event.detail}"
         case _:
             return f"a bar of {event.subject} was not believed: {event.detail}"
 

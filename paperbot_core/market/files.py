@@ -171,11 +171,11 @@ def _same_twice(files: Iterable[CandleFile]) -> list[Diagnostic]:
     return found
 
 
-def read_table(path: Path, lost: list[int] | None = None) -> Any:
+def read_table(path: Path, lost: list[str] | None = None) -> Any:
     """Return the file as a pyarrow Table.
 
-    With `lost`, lines of a CSV file with too many or too few fields are left out and their numbers
-    (from 1) added to it; without, such a line is a failure as any other.
+    With `lost`, lines of a CSV file with too many or too few fields are left out and added to it as
+    they are, in any order; without, such a line is a failure as any other.
 
     Raises:
         DataError: PB6003 the file cannot be read, PB6014 it is beyond reason.
@@ -202,7 +202,7 @@ def read_table(path: Path, lost: list[int] | None = None) -> Any:
     return table
 
 
-def _reader(path: Path, lost: list[int] | None) -> Any:
+def _reader(path: Path, lost: list[str] | None) -> Any:
     # pyarrow costs 80 ms to import: only those who read candles pay for it.
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -228,9 +228,21 @@ def _reader(path: Path, lost: list[int] | None) -> Any:
     # Numbers of rows are only known to a reader with one thread.
     return csv.read_csv(
         path,
-        read_options=csv.ReadOptions(use_threads=False),
+        read_options=csv.ReadOptions(use_threads=False, encoding=text_encoding(path.read_bytes())),
         parse_options=csv.ParseOptions(invalid_row_handler=leave_out),
     )
+
+
+def text_encoding(content: bytes) -> str:
+    """Return how pyarrow is to read a text: as UTF-8, or one letter a byte where it is no UTF-8.
+
+    Rows that are no text must reach the handler of invalid rows, which gets them as text.
+    """
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "latin1"
+    return "utf8"
 
 
 def _too_big(path: Path, size: str) -> DataError:

@@ -23,7 +23,7 @@ from typing import Any
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span
 from paperbot_core.market.events_files import FOLDER, is_events_name
-from paperbot_core.market.files import BYTES_MAX, read_table
+from paperbot_core.market.files import BYTES_MAX, read_table, text_encoding
 from paperbot_core.market.formats_columns import layout_of_header, named_rows
 from paperbot_core.market.formats_lean import is_lean, lean_rows
 from paperbot_core.market.formats_rows import klines_rows, six_column_rows
@@ -81,7 +81,7 @@ def recognise(path: Path, *, symbol: str | None = None, layout: str | None = Non
     if layout in {"lean-equity", "lean-crypto"} or (layout is None and is_lean(text.first)):
         return lean_rows(path, text.inner, _columns(text, header=False), layout)
     if text.has_header:
-        lost: list[int] = []
+        lost: list[str] = []
         table = _columns(text, header=True, lost=lost)
         site = b"cryptodatadownload" in text.content[:_HEAD].lower()
         kind = layout or ("cryptodatadownload" if site else layout_of_header(table.column_names))
@@ -128,19 +128,20 @@ def _unzipped(path: Path) -> tuple[str, bytes]:
         return inside[0].filename, archive.read(inside[0])
 
 
-def _columns(text: _Text, *, header: bool, lost: list[int] | None = None) -> Any:
+def _columns(text: _Text, *, header: bool, lost: list[str] | None = None) -> Any:
     """Return the CSV as a pyarrow Table; without a header the columns are f0, f1, ..."""
     import pyarrow as pa
     from pyarrow import csv
 
     def leave_out(row: Any) -> str:
         if lost is not None:
-            lost.append(row.number or 0)
+            lost.append(row.text)
         return "skip"
 
     options = csv.ReadOptions(
-        use_threads=False, skip_rows=text.skip, autogenerate_column_names=not header
-    )
+        use_threads=False, skip_rows=text.skip, autogenerate_column_names=not header,
+        encoding="utf8" if lost is None else text_encoding(text.content),
+    )  # fmt: skip
     parse = csv.ParseOptions(invalid_row_handler=None if lost is None else leave_out)
     try:
         table = csv.read_csv(io.BytesIO(text.content), read_options=options, parse_options=parse)

@@ -135,6 +135,18 @@ def test_a_wrong_timeframe_in_the_name_fails(tmp_path: Path) -> None:
         assert "wrong_timeframe" in {finding.key for finding in report.findings}
 
 
+def test_a_row_that_is_no_text_is_a_bad_row(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "BTC-USDT_1h.csv"
+    lines = [b"ts,open,high,low,close,volume"]
+    lines += [b"%d,1,2,0.5,1.5,10" % (START + HOUR * k) for k in range(40)]
+    lines[20] = b"\xff\xfe,1,2,\xfa,9,0.5,1.5,10"
+    path.write_bytes(b"\n".join(lines))
+    assert counts(check_path(path)) == {"bad_rows": 1, "gaps": 1, "missing": 1}
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_words_among_numbers_are_bad_rows(tmp_path: Path) -> None:
     lines = ["ts,open,high,low,close,volume"]
     lines += [f"{START + HOUR * n},10,11,9,10,5" for n in range(30)]
@@ -158,7 +170,7 @@ def test_words_among_numbers_are_bad_rows(tmp_path: Path) -> None:
         (b"ts,open,high,low,close\n1,2,3,4,5\n", "PB6004"),
         (b"ts,open,high,low,close,volume\n", "PB6006"),
         (b"\xff\xfe\x00garbage", "PB600"),
-        (b"\x80,a\n1,2\n", "PB6003"),
+        (b"\x80,a\n1,2\n", "PB6004"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_described(

@@ -12,7 +12,7 @@ from paperbot_core.domain.market import Candles, bucket_open
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from paperbot_core.domain.market import Floats
+    from paperbot_core.domain.market import Ints
     from paperbot_core.market.raw import RawBars
 
     Mask = NDArray[np.bool_]
@@ -59,28 +59,41 @@ def clean(raw: RawBars, symbol: str, tf_ms: int) -> tuple[Candles, CleanLog]:
     """Return the good rows on the grid of `tf_ms`, ascending, each open time once.
 
     Nothing is made up: bad rows and rows off the grid are left out. Of the rows with one open time
-    the last good one in the file stays: a later download corrects an earlier one.
+    the last good one in the file stays: a later download corrects an earlier one. The arrays are
+    those of `raw` if all of its rows stay where they are.
     """
     bad = bad_rows(raw)
     off_grid = ~bad & ((raw.ts - bucket_open(0, tf_ms)) % tf_ms != 0)
-    kept = raw.take(np.flatnonzero(~bad & ~off_grid))
-    order = np.argsort(kept.ts, kind="stable")
-    ts = kept.ts[order]
-    same = ts[1:] == ts[:-1]
-    last = np.append(~same, True) if len(ts) else np.zeros(0, dtype=np.bool_)
-    columns: tuple[Floats, ...] = (kept.open, kept.high, kept.low, kept.close, kept.volume)
-    ordered = [column[order] for column in columns]
-    differs = np.zeros(len(same), dtype=np.bool_)
-    for column in ordered:
-        above, below = column[:-1], column[1:]
-        differs |= (above != below) & ~(np.isnan(above) & np.isnan(below))
-    candles = Candles(symbol, tf_ms, ts[last], *(column[last] for column in ordered))
+    rows = np.flatnonzero(~(bad | off_grid))
+    steps = np.diff(raw.ts[rows])
+    reordered = bool((steps < 0).any())
+    if reordered:
+        rows = rows[np.argsort(raw.ts[rows], kind="stable")]
+        steps = np.diff(raw.ts[rows])
+    same = np.flatnonzero(steps == 0)
+    conflicting = _differing(raw, rows[same], rows[same + 1])
+    # Most files are clean already: they are not copied.
+    kept = raw if len(rows) == len(raw) and not (reordered or len(same)) else raw.take(
+        np.delete(rows, same)
+    )
+    candles = Candles(
+        symbol, tf_ms, kept.ts, kept.open, kept.high, kept.low, kept.close, kept.volume
+    )
     log = CleanLog(
         lost_lines=raw.lost,
         bad_rows=int(np.count_nonzero(bad)),
         off_grid=int(np.count_nonzero(off_grid)),
-        duplicates=int(np.count_nonzero(same)),
-        conflicting=int(np.count_nonzero(same & differs)),
-        reordered=bool((np.diff(kept.ts) < 0).any()),
+        duplicates=len(same),
+        conflicting=conflicting,
+        reordered=reordered,
     )
     return candles, log
+
+
+def _differing(raw: RawBars, above: Ints, below: Ints) -> int:
+    """Return how many of these pairs of rows are not the same bar; two missing values are equal."""
+    differs = np.zeros(len(above), dtype=np.bool_)
+    for column in (raw.open, raw.high, raw.low, raw.close, raw.volume):
+        one, other = column[above], column[below]
+        differs |= (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return int(np.count_nonzero(differs))

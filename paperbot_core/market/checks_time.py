@@ -53,18 +53,21 @@ def time_facts(ts: Ints, tf_ms: int, *, sessions: bool) -> TimeFacts:
     unique = _unique(ts)
     if len(unique) == 0:
         return TimeFacts(None, None, 0, 0, 0, 0, 0, (), 0)
-    on_grid = unique[(unique - bucket_open(0, tf_ms)) % tf_ms == 0]
+    off_grid = int(np.count_nonzero((ts - bucket_open(0, tf_ms)) % tf_ms))
+    on_grid = unique
+    if off_grid:
+        on_grid = unique[(unique - bucket_open(0, tf_ms)) % tf_ms == 0]
     holes, outside, expected = _holes(on_grid, tf_ms, sessions)
     return TimeFacts(
         first=int(unique[0]),
         last=int(unique[-1]),
         duplicates=len(ts) - len(unique),
         disorder=int(np.count_nonzero(np.diff(ts) < 0)),
-        off_grid=int(np.count_nonzero((ts - bucket_open(0, tf_ms)) % tf_ms)),
+        off_grid=off_grid,
         outside_session=outside,
         expected=expected,
         holes=holes,
-        common_step=_common_step(unique),
+        common_step=_common_step(unique, tf_ms),
     )
 
 
@@ -76,10 +79,12 @@ def _unique(ts: Ints) -> Ints:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
 
 
-def _common_step(unique: Ints) -> int:
+def _common_step(unique: Ints, likely: int) -> int:
     if len(unique) < 2:
         return 0
     steps = np.diff(unique)
+    if 2 * int(np.count_nonzero(steps == likely)) > len(steps):
+        return likely
     # A step that more than half of them have is their median.
     middle = int(np.partition(steps, len(steps) // 2)[len(steps) // 2])
     return middle if 2 * int(np.count_nonzero(steps == middle)) > len(steps) else 0

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections.abc import Sequence
@@ -81,7 +80,7 @@ def recognise(path: Path, *, symbol: str | None = None, layout: str | None = Non
     if layout in {"lean-equity", "lean-crypto"} or (layout is None and is_lean(text.first)):
         return lean_rows(path, text.inner, _columns(text, header=False), layout)
     if text.has_header:
-        lost: list[str] = []
+        lost: list[int] = []
         table = _columns(text, header=True, lost=lost)
         site = b"cryptodatadownload" in text.content[:_HEAD].lower()
         kind = layout or ("cryptodatadownload" if site else layout_of_header(table.column_names))
@@ -128,23 +127,24 @@ def _unzipped(path: Path) -> tuple[str, bytes]:
         return inside[0].filename, archive.read(inside[0])
 
 
-def _columns(text: _Text, *, header: bool, lost: list[str] | None = None) -> Any:
+def _columns(text: _Text, *, header: bool, lost: list[int] | None = None) -> Any:
     """Return the CSV as a pyarrow Table; without a header the columns are f0, f1, ..."""
     import pyarrow as pa
     from pyarrow import csv
 
     def leave_out(row: Any) -> str:
         if lost is not None:
-            lost.append(row.text)
+            lost.append(row.actual_columns)
         return "skip"
 
     options = csv.ReadOptions(
-        use_threads=False, skip_rows=text.skip, autogenerate_column_names=not header,
+        skip_rows=text.skip, autogenerate_column_names=not header,
         encoding="utf8" if lost is None else text_encoding(text.content),
     )  # fmt: skip
     parse = csv.ParseOptions(invalid_row_handler=None if lost is None else leave_out)
     try:
-        table = csv.read_csv(io.BytesIO(text.content), read_options=options, parse_options=parse)
+        content = pa.BufferReader(text.content)
+        table = csv.read_csv(content, read_options=options, parse_options=parse)
         _ = table.column_names  # names are decoded here, and may not be UTF-8
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _unreadable(text.path, str(error)) from error

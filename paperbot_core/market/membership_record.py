@@ -1,8 +1,9 @@
 """The universe as it was recorded: snapshots as lines of JSON in a file that only grows.
 
-The first line says what the file is, every other one is a snapshot. Of two with the same time the
-later line counts. A crash while a line is written leaves a torn last line, which counts for
-nothing and goes with the next append.
+The first line says what the file is, every other one is a snapshot: refusals as [filter, limit,
+observed, known], facts as [quote_volume, spread_pct, depth, age_days, traded], by symbol. Of two
+with the same time the later line counts. A crash while a line is written leaves a torn last line,
+which counts for nothing and goes with the next append.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pydantic
 from pydantic import Field
@@ -31,6 +32,9 @@ _TS_MAX = 253_402_300_799_999
 _POLL_S = 0.05
 _WAIT_S = 30.0
 
+Row = tuple[Any, ...]
+Value = TypeVar("Value")
+
 
 class _Line(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(
@@ -43,27 +47,30 @@ class _Header(_Line):
     version: Literal[1]
 
 
-class _Refusal(_Line):
-    filter: str
-    limit: str
-    observed: str
-    known: bool
-
-
-class _Facts(_Line):
-    quote_volume: float | None
-    spread_pct: float | None
-    depth: float | None
-    age_days: float | None
-    traded: bool
-
-
 class _Snapshot(_Line):
+    """Facts and refusals are rows and not objects: they are most of the file."""
+
     ts: int = Field(ge=0, le=_TS_MAX)
     source: Literal["candles", "tickers", "static"]
     tiers: dict[str, list[str]]
-    refused: dict[str, _Refusal]
-    facts: dict[str, _Facts]
+    refused: dict[str, tuple[str, str, str, bool]]
+    facts: dict[str, tuple[float | None, float | None, float | None, float | None, bool]]
+
+
+class _Rows(Mapping[str, Value]):
+    """Values made of rows when they are looked at: most of a long record never is."""
+
+    def __init__(self, rows: Mapping[str, Row], make: Callable[[str, Row], Value]) -> None:
+        self._rows, self._make = rows, make
+
+    def __getitem__(self, symbol: str) -> Value:
+        return self._make(symbol, self._rows[symbol])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def load_record(path: Path, warnings: list[Diagnostic] | None = None) -> list[Snapshot]:
@@ -144,8 +151,8 @@ def snapshot_line(snapshot: Snapshot) -> str:
         "ts": snapshot.ts,
         "source": snapshot.source,
         "tiers": tiers,
-        "refused": {symbol: refusal_row(why) for symbol, why in snapshot.refused.items()},
-        "facts": {symbol: facts_row(fact) for symbol, fact in snapshot.facts.items()},
+        "refused": {s: list(refusal_row(why).values()) for s, why in snapshot.refused.items()},
+        "facts": {s: list(facts_row(fact).values()) for s, fact in snapshot.facts.items()},
     }
     return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -237,19 +244,19 @@ def _parse(line: bytes) -> Snapshot:
     return Snapshot(
         read.ts,
         {symbol: tier for tier, symbols in read.tiers.items() for symbol in symbols},
-        {
-            symbol: Refusal(why.filter, why.limit, why.observed, why.known)
-            for symbol, why in read.refused.items()
-        },
-        {
-            symbol: MarketFacts(
-                symbol, _or_nan(fact.quote_volume), _or_nan(fact.spread_pct),
-                _or_nan(fact.depth), _or_nan(fact.age_days), fact.traded,
-            )
-            for symbol, fact in read.facts.items()
-        },
+        _Rows(read.refused, _refusal),
+        _Rows(read.facts, _facts),
         read.source,
-    )  # fmt: skip
+    )
+
+
+def _refusal(_symbol: str, row: Row) -> Refusal:
+    return Refusal(*row)
+
+
+def _facts(symbol: str, row: Row) -> MarketFacts:
+    volume, spread, depth, age = (_or_nan(value) for value in row[:4])
+    return MarketFacts(symbol, volume, spread, depth, age, row[4])
 
 
 def _check_header(path: Path, line: bytes) -> None:
@@ -295,7 +302,7 @@ def first_seen(snapshots: Sequence[Snapshot]) -> Mapping[str, int]:
     """Return symbol -> time (UTC ms) of the first snapshot that found it traded."""
     found: dict[str, int] = {}
     for snapshot in sorted(snapshots, key=lambda one: one.ts):
-        for symbol, fact in snapshot.facts.items():
-            if fact.traded:
-                found.setdefault(symbol, snapshot.ts)
+        for symbol in snapshot.facts.keys() - found.keys():
+            if snapshot.facts[symbol].traded:
+                found[symbol] = snapshot.ts
     return found

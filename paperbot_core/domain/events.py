@@ -195,6 +195,40 @@ class FillBooked:
 
 
 @dataclass(frozen=True, slots=True)
+class DividendPaid:
+    """What a slot got for the shares that it held at the open of the bar at `bar_ts`.
+
+    `quantity` are those shares, negative for a short, `per_share` the cash for each of them;
+    `amount` is what came of both in quote currency, negative for a short, who pays.
+    """
+
+    ts: int
+    strategy: str
+    symbol: str
+    bar_ts: int
+    per_share: Decimal
+    quantity: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SharesSplit:
+    """Shares of a slot, or of its resting order, were exchanged at the open of the bar at `bar_ts`.
+
+    `ratio` are new shares for one old. `quantity` is what the slot holds since then, negative for a
+    short, 0 where it is flat; `limit_price` the price of its resting order, None without one.
+    """
+
+    ts: int
+    strategy: str
+    symbol: str
+    bar_ts: int
+    ratio: Decimal
+    quantity: Decimal
+    limit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class TradingStateChanged:
     """The account's state moved, by a rule of the policy or by hand."""
 
@@ -260,16 +294,16 @@ class ConditionChanged:
 
 Event = (
     RunStarted | RunStopped | BarConsumed | SignalRaised | ProposalMade | VerdictGiven
-    | OrderPlaced | OrderReleased | FillBooked | TradingStateChanged | AnchorMoved | EquityMarked
-    | Halted | Resumed | ConditionChanged
+    | OrderPlaced | OrderReleased | FillBooked | DividendPaid | SharesSplit | TradingStateChanged
+    | AnchorMoved | EquityMarked | Halted | Resumed | ConditionChanged
 )  # fmt: skip
 
 EVENT_TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         RunStarted, RunStopped, BarConsumed, SignalRaised, ProposalMade, VerdictGiven,
-        OrderPlaced, OrderReleased, FillBooked, TradingStateChanged, AnchorMoved, EquityMarked,
-        Halted, Resumed, ConditionChanged,
+        OrderPlaced, OrderReleased, FillBooked, DividendPaid, SharesSplit, TradingStateChanged,
+        AnchorMoved, EquityMarked, Halted, Resumed, ConditionChanged,
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Trades, fills, orders, verdicts and equity as files for other programs."""
+"""Trades, fills, orders, verdicts, equity, splits and dividends as files for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projections: orders, fills, positions, trades, verdicts, equity, account, from events alone.
+"""Projections: orders, fills, positions, trades, verdicts, equity ..., from events alone.
 
 One class serves the live journal and a rebuild, so they cannot differ by design.
 """
@@ -12,6 +12,7 @@ from paperbot_core.domain.event_text import decimal_text
 from paperbot_core.domain.events import (
     AnchorMoved,
     ConditionChanged,
+    DividendPaid,
     EquityMarked,
     Event,
     FillBooked,
@@ -21,11 +22,12 @@ from paperbot_core.domain.events import (
     Resumed,
     RunStarted,
     RunStopped,
+    SharesSplit,
     TradingStateChanged,
     VerdictGiven,
 )
 from paperbot_core.domain.words import Rule, Side
-from paperbot_core.ledger.slot import EXACT, Slot, book
+from paperbot_core.ledger.slot import EXACT, Slot, book, exchanged, pay, split
 
 #: An order counts as filled from this share on: see `slot` on quantities without a grid.
 _WHOLE = Decimal("0.999999999")
@@ -56,6 +58,10 @@ class Projector:
                 self._release(event)
             case FillBooked():
                 self._fill(seq, event)
+            case DividendPaid():
+                self._dividend(seq, event)
+            case SharesSplit():
+                self._split(seq, event)
             case TradingStateChanged():
                 self._say(event.ts, state=event.state.name.lower(), state_rule=event.rule.name,
                           state_reason=event.reason)  # fmt: skip
@@ -74,6 +80,8 @@ class Projector:
                 self._say(event.ts, regime=event.state)
             case ConditionChanged(condition="data_breaker"):
                 self._say(event.ts, **{f"data_breaker {event.subject}": event.state})
+            case ConditionChanged(condition="mode"):
+                self._say(event.ts, **{f"mode {event.subject}": event.state})
             case _:
                 # Bars, signals and proposals are read from the events themselves.
                 return
@@ -145,6 +153,44 @@ class Projector:
         else:
             self._position(fill.ts, after)
 
+    def _dividend(self, seq: int, event: DividendPaid) -> None:
+        self._conn.execute(
+            "INSERT INTO corporate VALUES (?, ?, ?, ?, ?, 'dividend', ?, NULL, ?, ?)",
+            (
+                seq, event.ts, event.bar_ts, event.strategy, event.symbol,
+                decimal_text(event.quantity), decimal_text(event.per_share),
+                decimal_text(event.amount),
+            ),
+        )  # fmt: skip
+        self._position(event.ts, pay(self._slot(event.strategy, event.symbol), event))
+
+    def _split(self, seq: int, event: SharesSplit) -> None:
+        self._conn.execute(
+            "INSERT INTO corporate VALUES (?, ?, ?, ?, ?, 'split', ?, ?, NULL, NULL)",
+            (
+                seq, event.ts, event.bar_ts, event.strategy, event.symbol,
+                decimal_text(event.quantity), decimal_text(event.ratio),
+            ),
+        )  # fmt: skip
+        slot = split(self._slot(event.strategy, event.symbol), event)
+        if slot is not None:
+            self._position(event.ts, slot)
+        open_ = self._conn.execute(
+            "SELECT client_id, quantity, filled, limit_price FROM orders WHERE strategy = ?"
+            " AND symbol = ? AND state IN ('placed', 'partly')",
+            (event.strategy, event.symbol),
+        ).fetchall()
+        price = None if event.limit_price is None else decimal_text(event.limit_price)
+        for name, quantity, filled, limit in open_:
+            self._conn.execute(
+                "UPDATE orders SET quantity = ?, filled = ?, limit_price = ? WHERE client_id = ?",
+                (
+                    decimal_text(exchanged(Decimal(quantity), event.ratio)),
+                    decimal_text(exchanged(Decimal(filled), event.ratio)),
+                    limit if limit is None or price is None else price, name,
+                ),
+            )  # fmt: skip
+
     def _fill_order(self, fill: FillBooked) -> None:
         row = self._conn.execute(
             "SELECT quantity, filled FROM orders WHERE client_id = ?", (fill.client_id,)
@@ -165,7 +211,7 @@ class Projector:
     def _slot(self, strategy: str, symbol: str) -> Slot | None:
         row = self._conn.execute(
             "SELECT side, entry_ts, quantity, entry_quantity, entry_value, exit_quantity,"
-            " exit_value, fees, cash_fees FROM positions WHERE strategy = ? AND symbol = ?",
+            " exit_value, fees, cash_fees, income FROM positions WHERE strategy = ? AND symbol = ?",
             (strategy, symbol),
         ).fetchone()
         if row is None:
@@ -175,13 +221,13 @@ class Projector:
 
     def _position(self, ts: int, slot: Slot) -> None:
         self._conn.execute(
-            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 slot.strategy, slot.symbol, slot.side.name.lower(), decimal_text(slot.quantity),
                 decimal_text(slot.entry_price), slot.entry_ts, decimal_text(slot.entry_quantity),
                 decimal_text(slot.entry_value), decimal_text(slot.exit_quantity),
                 decimal_text(slot.exit_value), decimal_text(slot.fees),
-                decimal_text(slot.cash_fees), ts,
+                decimal_text(slot.cash_fees), ts, decimal_text(slot.income),
             ),
         )  # fmt: skip
 

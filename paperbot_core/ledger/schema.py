@@ -50,8 +50,7 @@ CREATE INDEX outbox_pending ON outbox (target, id) WHERE state = 'pending';
 CREATE INDEX outbox_dedupe ON outbox (target, dedupe_key, created_ms);
 """
 
-#: Everything here is rebuilt from the events; amounts are text.
-PROJECTION_SQL = """
+_PROJECTIONS = """
 CREATE TABLE orders (
     client_id TEXT PRIMARY KEY, ts INTEGER NOT NULL, strategy TEXT NOT NULL, symbol TEXT NOT NULL,
     side TEXT NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, quantity TEXT NOT NULL,
@@ -86,6 +85,18 @@ CREATE TABLE equity (
 CREATE TABLE account (key TEXT PRIMARY KEY, value TEXT NOT NULL, ts INTEGER NOT NULL);
 """
 
+#: What splits and dividends did: `ratio` of a split, else `per_share` and `amount`.
+_SHARES = """
+ALTER TABLE positions ADD COLUMN income TEXT NOT NULL DEFAULT '0';
+CREATE TABLE corporate (
+    seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, bar_ts INTEGER NOT NULL, strategy TEXT NOT NULL,
+    symbol TEXT NOT NULL, kind TEXT NOT NULL, quantity TEXT NOT NULL, ratio TEXT, per_share TEXT,
+    amount TEXT);
+"""
+
+#: Everything here is rebuilt from the events; amounts are text.
+PROJECTION_SQL = _PROJECTIONS + _SHARES
+
 #: Projection tables with the columns that order them.
 PROJECTIONS: dict[str, str] = {
     "orders": "client_id",
@@ -94,11 +105,12 @@ PROJECTIONS: dict[str, str] = {
     "trades": "seq",
     "verdicts": "seq",
     "equity": "seq",
+    "corporate": "seq",
     "account": "key",
 }
 
 #: Step n brings a journal from version n to n + 1; released steps are never edited.
-MIGRATIONS: tuple[str, ...] = (_EVENTS + _SESSION + PROJECTION_SQL,)
+MIGRATIONS: tuple[str, ...] = (_EVENTS + _SESSION + _PROJECTIONS, _SHARES)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 
-from paperbot_core.domain.events import Action, FillBooked
+from paperbot_core.domain.events import Action, DividendPaid, FillBooked, SharesSplit
 from paperbot_core.domain.words import Side
 
 #: Sums and products of amounts are exact in it; independent of the thread's own context.
 EXACT = Context(prec=200)
 #: Averages are divisions and cannot be exact: 18 significant digits, half to even.
 _AVERAGE = Context(prec=18)
+#: Splits of odd ratios would add digits for ever: what they make has 40 significant ones.
+_SPLIT = Context(prec=40)
 #: What may be left of a closed position, as a share of what was entered: with the lot grid off,
 #: quantities are floats and their parts do not add up to the last bit.
 _DUST = Decimal("1e-9")
+#: How well the shares of an event must be those that are held, as a share of them.
+_CLOSE = Decimal("1e-6")
 
 ZERO = Decimal(0)
 
@@ -24,7 +28,8 @@ class Slot:
     """One strategy's position on one instrument. Values are quantity x price in quote currency.
 
     `fees` counts every fee at its quote value; `cash_fees` those that were not taken from the
-    bought quantity itself, so that nothing is charged twice.
+    bought quantity itself, so that nothing is charged twice. `income` are dividends. After a split
+    all quantities are in new shares.
     """
 
     strategy: str
@@ -38,6 +43,7 @@ class Slot:
     exit_value: Decimal = ZERO
     fees: Decimal = ZERO
     cash_fees: Decimal = ZERO
+    income: Decimal = ZERO
 
     @property
     def entry_price(self) -> Decimal:
@@ -51,9 +57,9 @@ class Slot:
 
     @property
     def pnl(self) -> Decimal:
-        """Return exits minus entries (mirrored for shorts), net of fees."""
+        """Return exits minus entries (mirrored for shorts), net of fees, and dividends."""
         gross = EXACT.multiply(int(self.side), EXACT.subtract(self.exit_value, self.entry_value))
-        return EXACT.subtract(gross, self.cash_fees)
+        return EXACT.add(EXACT.subtract(gross, self.cash_fees), self.income)
 
 
 def average(value: Decimal, quantity: Decimal) -> Decimal:
@@ -99,6 +105,56 @@ def book(slot: Slot | None, fill: FillBooked) -> Slot:
         )
     _check(after, fill, opens)
     return after
+
+
+def pay(slot: Slot | None, paid: DividendPaid) -> Slot:
+    """Return the slot after a dividend.
+
+    Raises:
+        ValueError: it does not hold the shares that were paid for.
+    """
+    return replace(_held(slot, paid.quantity, "a dividend"), income=EXACT.add(
+        ZERO if slot is None else slot.income, paid.amount
+    ))  # fmt: skip
+
+
+def split(slot: Slot | None, event: SharesSplit) -> Slot | None:
+    """Return the slot in new shares; None where it is flat and only its order was exchanged.
+
+    Raises:
+        ValueError: the ratio is not positive, or the shares held are not those that were exchanged.
+    """
+    if event.ratio <= 0:
+        raise ValueError(f"a split of {event.symbol} by {event.ratio}")
+    if slot is None and not event.quantity:
+        return None
+    before = _SPLIT.divide(event.quantity, event.ratio)
+    held = _held(slot, before, "a split")
+    return replace(
+        held,
+        quantity=abs(event.quantity),
+        entry_quantity=exchanged(held.entry_quantity, event.ratio),
+        exit_quantity=exchanged(held.exit_quantity, event.ratio),
+    )
+
+
+def exchanged(quantity: Decimal, ratio: Decimal) -> Decimal:
+    """Return a quantity of old shares in new ones, to 40 significant digits."""
+    return _SPLIT.multiply(quantity, ratio)
+
+
+def _held(slot: Slot | None, quantity: Decimal, what: str) -> Slot:
+    """Return the slot if it holds a signed quantity (to rounding).
+
+    Raises:
+        ValueError: it does not.
+    """
+    if slot is None:
+        raise ValueError(f"{what} of shares that nobody holds")
+    kept = EXACT.multiply(int(slot.side), slot.quantity)
+    if abs(EXACT.subtract(kept, quantity)) > EXACT.multiply(abs(kept), _CLOSE):
+        raise ValueError(f"{what} of {quantity} shares of {slot.symbol}, {kept} are held")
+    return slot
 
 
 def _check(after: Slot, fill: FillBooked, opens: bool) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paperbot_core.config.project import Project
+    from paperbot_core.config.universe import UniverseFile
     from paperbot_core.diagnostics import Diagnostic
     from paperbot_core.market.selection import Snapshot
     from paperbot_core.market.tickers import Tickers
@@ -145,13 +146,15 @@ def _fetch(project: Project, source: str | None, options: Sequence[str]) -> Tick
     "--data",
     "paths",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="A candle file or a folder of them; may be repeated.",
 )
 @click.argument("more_paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--timeframe", metavar="TF", help="Only candles of this length.")
+@click.option(
+    "--again", is_flag=True, help="Judge what was recorded by universe.yaml as it is now."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be recorded.")
 @state_dir_option
 @json_option
@@ -161,6 +164,7 @@ def record(
     paths: tuple[Path, ...],
     more_paths: tuple[Path, ...],
     timeframe: str | None,
+    again: bool,
     dry_run: bool,
     state_dir: Path | None,
     as_json: bool,
@@ -168,53 +172,74 @@ def record(
     """Reconstruct the universe of the past from candles and record it.
 
     Candles tell volume and age, not spread and depth. From the first snapshot of tickers on,
-    what was observed then is left as it is.
+    what was observed then is left as it is. With --again no candles are read: the facts of the
+    record are judged by today's universe.yaml.
     """
     from paperbot_core.config.project import load_project
-    from paperbot_core.market.membership import from_candles
-    from paperbot_core.market.membership_data import read_candidates
+    from paperbot_core.market.membership import judge_again
     from paperbot_core.market.membership_record import (
         RECORD_NAME,
         append_record,
         load_record,
         snapshot_line,
     )
-    from paperbot_core.market.selection import TICKERS
-    from paperbot_core.market.timerange import iso_time
 
-    project = load_project(project_dir)
-    path, warnings = (state_dir or project.state_dir) / RECORD_NAME, list[Any]()
+    if again == bool(paths or more_paths):
+        raise click.UsageError("give candles with --data, or --again")
+    universe, warnings = (project := load_project(project_dir)).universe, list[Any]()
+    path = (state_dir or project.state_dir) / RECORD_NAME
     old = load_record(path, warnings)
-    candles = read_candidates(
-        project.universe, [*paths, *more_paths], timeframe=timeframe, warnings=warnings
-    )
-    observed = [snapshot for snapshot in old if snapshot.source == TICKERS]
-    made = [
-        snapshot
-        for snapshot in from_candles(project.universe, candles, observed).snapshots
-        if snapshot.source != TICKERS
-    ]
+    if again:
+        made = [judge_again(universe, snapshot) for snapshot in old]
+    else:
+        made = _reconstructed(universe, [*paths, *more_paths], timeframe, old, warnings)
     known = {snapshot.ts: snapshot_line(snapshot) for snapshot in old}
     new = [snapshot for snapshot in made if known.get(snapshot.ts) != snapshot_line(snapshot)]
     if not dry_run:
         append_record(path, new)
     _echo_warnings(warnings)
-    span = [made[0].ts, made[-1].ts] if made else None
+    _show_recorded(made, new, None if dry_run else path, as_json=as_json)
+
+
+def _reconstructed(
+    universe: UniverseFile,
+    paths: Sequence[Path],
+    timeframe: str | None,
+    old: Sequence[Snapshot],
+    warnings: list[Diagnostic],
+) -> list[Snapshot]:
+    from paperbot_core.market.membership import from_candles
+    from paperbot_core.market.membership_data import read_candidates
+    from paperbot_core.market.selection import TICKERS
+
+    candles = read_candidates(universe, paths, timeframe=timeframe, warnings=warnings)
+    observed = [snapshot for snapshot in old if snapshot.source == TICKERS]
+    found = from_candles(universe, candles, observed).snapshots
+    return [snapshot for snapshot in found if snapshot.source != TICKERS]
+
+
+def _show_recorded(
+    made: Sequence[Snapshot], new: Sequence[Snapshot], path: Path | None, *, as_json: bool
+) -> None:
+    from paperbot_core.market.timerange import iso_time
+
+    span = (made[0].ts, made[-1].ts) if made else None
     if as_json:
+        symbols = {symbol for snapshot in made for symbol in snapshot.facts}
         emit_json(
             {
-                "record": None if dry_run else path,
-                "symbols": sorted(candles),
+                "record": path,
+                "symbols": sorted(symbols),
                 "snapshots": len(made),
-                "recorded": 0 if dry_run else len(new),
+                "recorded": 0 if path is None else len(new),
                 "first": span[0] if span else None,
                 "last": span[1] if span else None,
             }
         )
         return
     when = f" from {iso_time(span[0])} to {iso_time(span[1])}" if span else ""
-    click.echo(f"{len(made)} snapshots of {len(candles)} symbols{when}")
-    verb = "would be recorded" if dry_run else f"recorded in {path}"
+    click.echo(f"{len(made)} snapshots{when}")
+    verb = "would be recorded" if path is None else f"recorded in {path}"
     click.echo(f"{len(new)} {verb}, {len(made) - len(new)} were there already")
 
 

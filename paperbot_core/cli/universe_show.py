@@ -65,6 +65,8 @@ def show(
     snapshot = membership.at(ts)
     if snapshot is None:
         raise _not_known(membership, ts)
+    if warning := _outdated(project.universe, recorded, snapshot, state / RECORD_NAME):
+        warnings.append(warning)
     tickers = _kept_tickers(state)
     found = None
     if symbol is not None:
@@ -171,6 +173,22 @@ def _not_known(membership: Membership, ts: int) -> Exception:
     return user_error(
         "PB3510", f"who was in the universe at {iso_time(ts)} is not known: {begins}",
         help="reconstruct it with `--data DIR`, or ask about a later time",
+    )  # fmt: skip
+
+
+def _outdated(
+    universe: UniverseFile, recorded: Sequence[Snapshot], snapshot: Snapshot, path: Path
+) -> Diagnostic | None:
+    """Warn of a recorded choice that today's rules would not make."""
+    from paperbot_core.diagnostics import Diagnostic, Severity, Span
+    from paperbot_core.market.membership import judge_again
+
+    if snapshot not in recorded or judge_again(universe, snapshot).tiers == snapshot.tiers:
+        return None
+    return Diagnostic(
+        "PB3512", "the record was made by other rules than universe.yaml has now",
+        Span(str(path)), Severity.WARNING,
+        help="`paperbot universe record --again` judges the recorded facts by the rules of now",
     )  # fmt: skip
 
 

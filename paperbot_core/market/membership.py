@@ -20,9 +20,12 @@ import numpy as np
 from paperbot_core.config.universe import day_ms
 from paperbot_core.domain.market import DAY_MS, HOUR_MS
 from paperbot_core.market.selection import (
+    CANDLES,
+    STATIC,
     MarketFacts,
     Snapshot,
     age_days,
+    candidates,
     dates_refuse,
     select,
     static_snapshot,
@@ -171,6 +174,18 @@ def _of_candles(universe: UniverseFile, candles: Mapping[str, Candles], ts: int)
         for symbol, c in candles.items()
     ]
     return select(universe, ts, facts, candles=True)
+
+
+def judge_again(universe: UniverseFile, snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot as the rules of `universe` have it, from the facts that it holds.
+
+    A symbol it did not look at stays unknown to it: a tier that lists it since has no facts of it.
+    """
+    if snapshot.source == STATIC:
+        return static_snapshot(universe, snapshot.ts)
+    wanted = candidates(universe, snapshot.facts)
+    facts = [snapshot.facts[symbol] for symbol in wanted]
+    return select(universe, snapshot.ts, facts, candles=snapshot.source == CANDLES)
 
 
 def static_membership(universe: UniverseFile) -> Membership:

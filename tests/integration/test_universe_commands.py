@@ -161,6 +161,22 @@ def test_record_reconstructs_once(project: Path, data: Path, tickers: Path) -> N
     assert shown["why"]["filter"] == "discovery"
 
 
+def test_other_rules_are_noticed_and_can_be_applied(project: Path, data: Path) -> None:
+    answer("record", "--data", data, project=project)
+    file = project / "universe.yaml"
+    file.write_text(file.read_text().replace("min_quote_volume: 20", "min_quote_volume: 40"))
+    at = ("show", "--at", "2024-01-13")
+    before = run(*at, project=project)
+    assert (before.exit_code, "PB3512" in before.stderr) == (0, True)
+    assert "  ETH/USDT         since" in before.stdout
+    assert answer("record", "--again", "--dry-run", project=project)["recorded"] == 0
+    assert answer("record", "--again", project=project)["recorded"] == 5
+    after = run(*at, project=project)
+    assert "PB3512" not in after.stderr
+    assert "  ETH/USDT         min_quote_volume: 24 (limit 40)" in after.stdout
+    assert answer("record", "--again", project=project)["recorded"] == 0
+
+
 def test_the_sandbox_knows_tickers(project: Path) -> None:
     found = answer("refresh", project=project)
     assert (found["at"], found["tickers"]["source"]) == (1_704_067_200_000, "sandbox")

@@ -100,4 +100,15 @@ CODES: list[Code] = [
         "`quotes` is [USDT]",
         "Give a folder with such candles, or change tiers and filters.",
     ),
+    Code(
+        "PB3512",
+        "the record does not follow from universe.yaml",
+        "Tiers, filters or discovery were changed after the universe had been recorded: by the "
+        "rules of now, the recorded facts give other members.",
+        "Backtests and sessions use the universe as it was recorded, so the change has no effect "
+        "on the time that the record covers.",
+        "a `min_quote_volume` that was raised after a year of recording",
+        "`paperbot universe record --again` judges the recorded facts by the rules of now. Leave "
+        "the record alone if what was really traded is the question.",
+    ),
 ]

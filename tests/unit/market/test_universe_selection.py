@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from paperbot_core.config.selection import Filters
 from paperbot_core.market.selection import (
     candidates,
     is_leveraged,
+    name_refuses,
     number_text,
     select,
     static_snapshot,
@@ -144,6 +146,16 @@ def test_leveraged_tokens_do_not_join_unless_allowed() -> None:
     assert why(closed, facts)["BTCUP/USDT"] == ("leveraged_tokens", "false", "BTCUP")
     opened = universe(tiers=TIERS, discovery=DISCOVERY, filters={"leveraged_tokens": "true"})
     assert why(opened, facts) == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "symbol", "fits"),
+    [("*", "A/B", True), ("A*", "A/B", True), ("*B", "A/B", True), ("A*B", "A/B", True),
+     ("*/B*", "A/B:B", True), ("A**B", "AB", True), ("A*A", "A", False), ("A*BB", "A/B", False),
+     ("*A*A*", "A/B", False), ("a*", "A/B", False), ("*A" * 40, "A" * 39 + "B", False)],
+)  # fmt: skip
+def test_a_star_in_the_blacklist_is_any_text(pattern: str, symbol: str, fits: bool) -> None:
+    assert (name_refuses(Filters(blacklist=[pattern]), symbol) is not None) == fits
 
 
 def test_candidates_are_told_by_name() -> None:

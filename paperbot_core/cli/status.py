@@ -42,6 +42,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     if found["regime"]:
         lines.insert(-1, f"regime     {found['regime']}")
+    for strategy, modes in found["modes"].items():
+        by_symbol = ", ".join(f"{symbol} {mode}" for symbol, mode in modes.items())
+        lines.insert(-1, f"modes      {strategy}: {by_symbol}")
     if found["stale"]:
         lines.insert(-1, f"stale      {', '.join(found['stale'])} (no entries)")
     for p in found["positions"]:

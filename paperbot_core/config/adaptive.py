@@ -178,7 +178,7 @@ def _param_problems(
             expected = ", ".join(f"`{known}`" for known in params) or "a strategy with `params`"
             yield Problem(
                 "PB2171", place, f"there is no parameter `{key}`", expected,
-                did_you_mean(key, params),
+                did_you_mean(key, params), at_key=True,
             )  # fmt: skip
         elif not params[key].min <= value <= params[key].max:
             low, high = params[key].min, params[key].max

@@ -29,6 +29,8 @@ class StrictModel(BaseModel):
 class Problem:
     """A contradiction inside one file that its types cannot express; `path` says where.
 
+    With `at_key` the last key of the path is wrong, not its value.
+
     Models that know such contradictions have `problems() -> Iterator[Problem]`.
     """
 
@@ -37,6 +39,7 @@ class Problem:
     message: str
     expected: str = ""
     help: str = ""
+    at_key: bool = False
 
 
 Problems = Iterator[Problem]

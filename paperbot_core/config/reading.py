@@ -66,7 +66,7 @@ def _contradictions(value: StrictModel, places: SourceMap) -> Iterator[Diagnosti
             yield places.diagnostic(
                 problem.code,
                 problem.message,
-                places.span(problem.path),
+                (places.key_span if problem.at_key else places.span)(problem.path),
                 expected=problem.expected,
                 help=problem.help,
             )

@@ -120,7 +120,7 @@ class ModeChooser:
 
     def values_at(self, columns: Columns, row: int) -> list[float]:
         """Return the measures at a row of a history, NaN where unknown."""
-        if row < columns.ready_row(self.roots):
+        if row < columns.ready_row(self.roots):  # before the first row too
             return [NONE] * len(self.roots)
         return [columns.value(root, row) for root in self.roots]
 
@@ -131,6 +131,15 @@ class ModeChooser:
             return f"{' and '.join(unknown)} not known"
         scores = zip(self.modes, self.scores(values), strict=True)
         return "scores " + ", ".join(f"{mode} {score:.6g}" for mode, score in scores)
+
+    def choice_text(self, values: Sequence[float]) -> str:
+        """Return in words which mode is chosen by the measures `values`, and why."""
+        name = self.name(self.choose(values))
+        measures = zip(self.measures, values, strict=True)
+        known = ", ".join(f"{one} {value:.6g}" for one, value in measures)
+        if name is None:
+            return f"no mode is chosen: {self.text(values)}"
+        return f"`{name}` is chosen: {self.text(values)} ({known})"
 
     def live(self) -> ModeLive:
         """Return the choice bar by bar, from no bar on."""

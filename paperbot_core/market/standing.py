@@ -113,8 +113,9 @@ class Eligibility:
 
 
 def barred_text(
-    rule: Rule, tier: str | None, wanted: Iterable[str], refusal: Refusal | None, regime: str | None
-) -> str:
+    rule: Rule, tier: str | None, wanted: Iterable[str], refusal: Refusal | None,
+    regime: str | None, choice: str = "",
+) -> str:  # fmt: skip
     """Return in words why a slot may not enter at all; empty for rules that look at the account.
 
     Args:
@@ -123,6 +124,7 @@ def barred_text(
         wanted: the strategy's `universe`.
         refusal: what kept the symbol out of the universe, if it was judged.
         regime: its name, None while it is not known.
+        choice: which mode an adaptive strategy has chosen, in words.
     """
     match rule:
         case Rule.NOT_IN_UNIVERSE if refusal is not None:
@@ -136,7 +138,7 @@ def barred_text(
         case Rule.MAX_STALE_BARS:
             return "bars of this symbol were missing; too few have come since"
         case Rule.MODE_NOT_CHOSEN:
-            return "the strategy has chosen another of its modes"
+            return choice or "the strategy has chosen another of its modes"
         case _:
             return ""
 

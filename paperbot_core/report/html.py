@@ -41,6 +41,7 @@ def render_html(run: SavedRun) -> str:
             sections.groups_card(run, "exit_reason", "Exits"),
             sections.policy_card(run),
             sections.groups_card(run, "symbol", "Symbols"),
+            sections.modes_card(run),
             sections.outcomes_card(run),
             "</div>",
             sections.months_card(run, cash),

@@ -15,6 +15,7 @@ from paperbot_core.report.groups import (
     histogram,
     monthly_returns,
 )
+from paperbot_core.report.modes import ModeShare, mode_shares
 from paperbot_core.report.payload import charted
 from paperbot_core.report.wording import (
     METRICS,
@@ -202,6 +203,19 @@ def policy_card(run: SavedRun) -> str:
     )
 
 
+def modes_card(run: SavedRun) -> str:
+    """Return the modes of adaptive strategies with a bar for the time; nothing without any."""
+    shares = mode_shares(run)
+    if not shares:
+        return ""
+    rows = "".join(_mode_row(one) for one in shares)
+    return _card(
+        "Modes",
+        '<div class="scroll"><table><thead><tr><th></th><th class="text">Time</th><th></th>'
+        f"<th>Trades</th><th>Profit</th></tr></thead><tbody>{rows}</tbody></table></div>",
+    )
+
+
 def outcomes_card(run: SavedRun) -> str:
     """Return how the results of trades in R are spread; nothing where no trade has an R."""
     values = np.asarray(run.trades["r_multiple"], dtype=np.float64)
@@ -305,6 +319,16 @@ def _group_row(group: Group, most: int) -> str:
         f'<tr><td>{escape(group.label)}</td><td class="text track">{bar}</td>'
         f"<td>{group.trades:,}</td><td>{group.win_pct:.0f} %</td>"
         f'<td class="{_sign(group.pnl)}">{money(group.pnl, plus=True)}</td></tr>'
+    )
+
+
+def _mode_row(one: ModeShare) -> str:
+    part = one.time_pct or 0.0
+    shown = NOTHING if one.time_pct is None else f"{part:.0f} %"
+    return (
+        f"<tr><td>{escape(one.strategy)} {escape(one.mode)}</td>"
+        f'<td class="text track"><i style="width:{part:.1f}%"></i></td><td>{shown}</td>'
+        f'<td>{one.trades:,}</td><td class="{_sign(one.pnl)}">{money(one.pnl, plus=True)}</td></tr>'
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperbot_core.report.groups import group_trades
+from paperbot_core.report.modes import mode_shares
 from paperbot_core.report.wording import (
     METRICS,
     MINUS,
@@ -79,6 +80,7 @@ def render_summary(
         _chart(run, width, unicode),
         _metrics(run, paint, width),
         _exits(run, paint),
+        _modes(run, paint),
         _rules(run, paint, width),
         _warnings(run, paint, width),
     ]
@@ -182,6 +184,25 @@ def _exits(run: SavedRun, paint: _Paint) -> list[str]:
     lines = _table(("Exit", "trades", "won", "profit"), rows, paint)
     for number, group in enumerate(groups, start=1):
         lines[number] = paint.by_sign(group.pnl, lines[number])
+    return lines
+
+
+def _modes(run: SavedRun, paint: _Paint) -> list[str]:
+    shares = mode_shares(run)
+    if not shares:
+        return []
+    rows = [
+        (
+            f"{one.strategy} {one.mode}",
+            NOTHING if one.time_pct is None else f"{one.time_pct:.0f} %",
+            f"{one.trades:,}",
+            money(one.pnl, plus=True),
+        )
+        for one in shares
+    ]
+    lines = _table(("Mode", "time", "trades", "profit"), rows, paint)
+    for number, one in enumerate(shares, start=1):
+        lines[number] = paint.by_sign(one.pnl, lines[number])
     return lines
 
 

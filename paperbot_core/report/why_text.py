@@ -120,6 +120,8 @@ def _state(page: _Page, slot: Mapping[str, Any]) -> Iterator[str]:
     yield from page.labelled("account", text)
     if slot["universe"]["text"]:
         yield from page.labelled("universe", slot["universe"]["text"])
+    if slot["mode"] is not None:
+        yield from page.labelled("mode", slot["mode"]["text"])
     yield from page.labelled("before", _position(slot["position"]["before"]))
     for leg in slot["during"]:
         yield from page.labelled("in the bar", _leg(leg))

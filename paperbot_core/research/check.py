@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from paperbot_core.config.adaptive import family_of, mode_of
 from paperbot_core.config.project import LoadedStrategy, Project, load_project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.features.table import FUNCTIONS
@@ -63,10 +64,11 @@ def check_project(
         UserError: every diagnostic of every file.
     """
     project = load_project(directory, policy=policy, universe=universe)
-    wanted = project.strategies if names is None else project.names_of(names)
+    wanted = tuple(project.strategies) if names is None else project.names_of(names)
     chosen = [project.strategy(name) for name in wanted]
     table = _Functions(project, plugins or load_plugins)
     found: list[Diagnostic] = [*_regime_problems(project), *table.risk_check_problems()]
+    wrong: list[tuple[str, Diagnostic]] = []
     compiled: dict[str, CompiledStrategy] = {}
     functions: dict[str, Mapping[str, Function]] = {}
     for loaded in chosen:
@@ -75,15 +77,15 @@ def check_project(
             functions[loaded.name] = table.for_strategy(loaded)
             compiled[loaded.name] = compile_loaded(project, loaded, functions[loaded.name])
         except PaperbotError as error:
-            found.extend(with_source(error.diagnostics, loaded))
+            wrong += ((loaded.name, d) for d in with_source(error.diagnostics, loaded))
+    found += told_once(wrong, wanted)
     if found:
-        # What is wrong in a file with modes is wrong in each of them, and told once.
-        raise UserError([*dict.fromkeys(found), *project.warnings])
-    more = dict.fromkeys(
-        w for one in chosen for w in with_source(compiled[one.name].warnings, one)
+        raise UserError([*found, *project.warnings])
+    more = told_once(
+        ((o.name, w) for o in chosen for w in with_source(compiled[o.name].warnings, o)), wanted
     )
-    names_chosen = {loaded.name for loaded in chosen}
-    others = {s.places.file for s in project.strategies.values() if s.name not in names_chosen}
+    others = {s.places.file for s in project.strategies.values()}
+    others -= {loaded.places.file for loaded in chosen}
     told = [w for w in project.warnings if w.span is None or w.span.file not in others]
     return CheckedProject(
         project, compiled, (*told, *more), functions, table.loaded
@@ -159,6 +161,33 @@ def with_source(diagnostics: Sequence[Diagnostic], loaded: LoadedStrategy) -> It
             yield replace(diagnostic, source=loaded.places.source.line(span.line))
         else:
             yield diagnostic
+
+
+def told_once(
+    told: Iterable[tuple[str, Diagnostic]], names: Sequence[str]
+) -> list[Diagnostic]:
+    """Return diagnostics of strategies, those of a file with modes once.
+
+    What is not said of all its modes names those of which it is.
+
+    Args:
+        told: strategies by name, modes apart, each with what is said of it.
+        names: every strategy that was looked at.
+    """
+    speakers: dict[Diagnostic, dict[str, None]] = {}
+    for name, diagnostic in told:
+        speakers.setdefault(diagnostic, {})[name] = None
+    found = []
+    for diagnostic, mine in speakers.items():
+        family = family_of(next(iter(mine)))
+        if len(mine) < sum(family_of(name) == family for name in names):
+            modes = " and ".join(f"`{mode_of(name)}`" for name in mine)
+            note = f"this is so in mode {modes}"
+            said = f"{diagnostic.help}; {note}" if diagnostic.help else note
+            found.append(replace(diagnostic, help=said))
+        else:
+            found.append(diagnostic)
+    return found
 
 
 def load_plugins(project: Project) -> Plugins:

@@ -113,6 +113,7 @@ class Stage:
             for key, c in history.own.items()
         }
         self._codes: dict[Key, NDArray[np.int64]] = {}
+        self._mode_codes: dict[tuple[str, str], NDArray[np.int64]] = {}
         self.choosers = mode_choosers(strategies, history.symbols)
         self.modes: dict[tuple[str, str], ModeLine] = {
             (family, symbol): chooser.batch(self.columns[symbol, chooser.tf_ms])
@@ -207,9 +208,8 @@ class Stage:
                     setup.universe, frozenset(c.file.universe), symbol, plan.size_in
                 )
                 codes = self._code((symbol, c.timeframe_ms), setup, desk)
-                chosen = self._chosen(c, symbol)
-                if chosen is not None:
-                    codes = with_chosen(codes, chosen)
+                if (family_of(c.file.name), symbol) in self.modes:
+                    codes = self._mode_code(c, symbol, codes)
                 found.append(standings(rules, codes, desk.tier_names))
         return found
 
@@ -234,13 +234,17 @@ class Stage:
             )  # fmt: skip
         return self._codes[key]
 
-    def _chosen(self, compiled: CompiledStrategy, symbol: str) -> NDArray[np.bool_] | None:
-        """Return at which of its own bars a mode is the one chosen; None of what is no mode."""
-        line = self.modes.get((family_of(compiled.file.name), symbol))
-        if line is None:
-            return None
-        own = self.history.own[symbol, compiled.timeframe_ms]
-        return line.is_chosen(mode_of(compiled.file.name), own.ts + own.tf_ms)
+    def _mode_code(
+        self, compiled: CompiledStrategy, symbol: str, codes: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the conditions at each bar of one mode on a symbol, from those of its series."""
+        name = compiled.file.name
+        if (name, symbol) not in self._mode_codes:
+            own = self.history.own[symbol, compiled.timeframe_ms]
+            line = self.modes[family_of(name), symbol]
+            chosen = line.is_chosen(mode_of(name), own.ts + own.tf_ms)
+            self._mode_codes[name, symbol] = with_chosen(codes, chosen)
+        return self._mode_codes[name, symbol]
 
     def _tier_steps(self, desk: Desk) -> NDArray[np.int8]:
         """Return the tier of each instrument at each step; empty where none ever changes.

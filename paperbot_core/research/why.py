@@ -6,9 +6,11 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paperbot_core.config.adaptive import family_of
 from paperbot_core.config.policy import RULE_KEYS, PolicyFile
 from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UniverseFile
@@ -22,7 +24,7 @@ from paperbot_core.diagnostics import (
 from paperbot_core.domain.market import bucket_open, timeframe_text
 from paperbot_core.domain.words import Rule
 from paperbot_core.kernel import records as rec
-from paperbot_core.kernel.desk import Desk
+from paperbot_core.kernel.desk import Desk, SlotKey
 from paperbot_core.kernel.inputs import Inputs
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import CompiledStrategy
@@ -33,6 +35,7 @@ from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.backtest import Prepared, prepare
 from paperbot_core.research.result import trade_table
 from paperbot_core.research.simulate import Stage, kernel_inputs, reviewer
+from paperbot_core.research.why_mode import mode_row
 from paperbot_core.research.why_record import stored_request, write_project
 from paperbot_core.research.why_rerun import Rerun, rerun
 from paperbot_core.research.why_session import session_past
@@ -85,7 +88,8 @@ def explain_bar(
         trades: its table of trades by column, to prove that the second run is the first one again.
         symbol: a symbol of the run.
         time_ms: UTC milliseconds.
-        strategies: explain these only; empty means all that trade the symbol.
+        strategies: explain these only; empty means all that trade the symbol. The name of an
+            adaptive strategy means all of its modes.
         journal: of a session, where it is now (default: where the session had it).
         plugins: loads them, if the run needs any (default: all installed).
 
@@ -176,15 +180,17 @@ def _chosen_slots(world: World, symbol: str, strategies: Sequence[str]) -> list[
             "PB6604", f"the run has no symbol `{symbol}`",
             expected=", ".join(known[:20]), help=did_you_mean(symbol, known),
         )  # fmt: skip
+    named = sorted({*world.strategies, *map(family_of, world.strategies)})
     for name in strategies:
-        if name not in world.strategies:
+        if name not in named:
             raise user_error(
                 "PB6604", f"the run has no strategy `{name}`",
-                expected=", ".join(world.strategies), help=did_you_mean(name, world.strategies),
+                expected=", ".join(named), help=did_you_mean(name, named),
             )  # fmt: skip
     slots = [
         s for s, key in enumerate(world.desk.slots)
-        if key.symbol == symbol and (not strategies or key.strategy in strategies)
+        if key.symbol == symbol
+        and (not strategies or {key.strategy, family_of(key.strategy)} & set(strategies))
     ]  # fmt: skip
     if not slots:
         traders = [key.strategy for key in world.desk.slots if key.symbol == symbol]
@@ -234,6 +240,14 @@ def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def _choice(stage: Stage, slot: SlotKey) -> Callable[[int], Row] | None:
+    """Return what tells the choice of an adaptive strategy at a decision time; None of others."""
+    chooser = stage.choosers.get((family_of(slot.strategy), slot.symbol))
+    if chooser is None:
+        return None
+    return partial(mode_row, chooser, stage.columns[slot.symbol, chooser.tf_ms])
+
+
 def _explained(
     world: World, run: Rerun, slot: int, row: int, steps: range, time_ms: int
 ) -> Row:
@@ -248,7 +262,7 @@ def _explained(
     view = SlotView(
         slot, compiled, own, world.stage.columns[key.symbol, compiled.timeframe_ms], spec,
         instrument, world.policy, world.places, world.source, world.make_review is not None,
-        world.universe, world.stage.history.conditions,
+        world.universe, world.stage.history.conditions, _choice(world.stage, key),
     )  # fmt: skip
     if steps:
         moments = tuple(run.moments[n] for n in steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ class SlotView:
     """One slot of a run that is being explained.
 
     `number` is the slot's in the kernel; `candles` are its own bars and `columns` its values;
-    `places` says where in policy.yaml the limit of a rule stands.
+    `places` says where in policy.yaml the limit of a rule stands; `choice` gives the choice of an
+    adaptive strategy at a decision time, see `mode_row`.
     """
 
     number: int
@@ -55,6 +56,7 @@ class SlotView:
     has_checks: bool
     universe: UniverseFile
     conditions: Conditions
+    choice: Callable[[int], Row] | None = None
 
     def reason(self, rule: str, row: int) -> str:
         """Return the text of a rule such as `entry.long.0` at a row; empty if it has none."""
@@ -128,14 +130,16 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
         view.universe, view.conditions, view.instrument.symbol, last.now,
         view.candles.bar(seen.row).regime,
     )
+    mode = None if view.choice is None else view.choice(last.now)
     if verdict is not None and outcome == "refused":
-        because = [refusal_text(view, verdict, universe), *because]
+        because = [refusal_text(view, verdict, universe, mode), *because]
     return {
         **slot_head(view, seen.row),
         "outcome": outcome,
         "because": because,
         "account": account_row(last),
         "universe": universe,
+        "mode": mode,
         "conditions": condition_rows(
             view.compiled, trees, box["bits"],
             lambda rule: view.reason(rule, seen.row), lambda rule: view.said(rule, seen.row),
@@ -271,7 +275,7 @@ def verdict_row(view: SlotView, judged: Judged) -> Row:
     }
 
 
-def refusal_text(view: SlotView, judged: Judged, universe: Row) -> str:
+def refusal_text(view: SlotView, judged: Judged, universe: Row, mode: Row | None) -> str:
     """Return which rule refused an entry, with limit, observed value and place."""
     rows = verdict_row(view, judged)["rules"]
     row = next(r for r in reversed(rows) if r["rule"] == Rule(judged.rule).name)
@@ -280,6 +284,7 @@ def refusal_text(view: SlotView, judged: Judged, universe: Row) -> str:
     barred = barred_text(
         Rule(judged.rule), universe["tier"], view.compiled.file.universe,
         None if kept is None else Refusal(**kept), universe["regime"],
+        "" if mode is None else mode["text"],
     )  # fmt: skip
     if judged.check or barred:
         return f"{text}: {judged.check or barred}"

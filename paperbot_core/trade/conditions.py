@@ -87,6 +87,7 @@ class Conditions:
         self._finest: dict[str, int] = {}
         self._tiers: dict[str, str] = {}
         self._modes: dict[Key, list[ModeLive]] = {}
+        self._choices: dict[tuple[str, str], ModeLive] = {}
         self._chosen: dict[tuple[str, str], bool] = {}
 
     @property
@@ -109,9 +110,11 @@ class Conditions:
     def choose(self, choosers: Mapping[tuple[str, str], ModeChooser]) -> None:
         """Say which modes there are to choose; `choosers` are by strategy and symbol."""
         for (_, symbol), chooser in sorted(choosers.items()):
-            self._modes.setdefault((symbol, chooser.tf_ms), []).append(chooser.live())
+            live = chooser.live()
+            self._modes.setdefault((symbol, chooser.tf_ms), []).append(live)
             for mode in chooser.modes:
-                self._chosen[variant_name(chooser.family, mode), symbol] = False
+                slot = variant_name(chooser.family, mode), symbol
+                self._choices[slot], self._chosen[slot] = live, False
 
     def is_chosen(self, strategy: str, symbol: str) -> bool:
         """Return whether a strategy may enter a symbol for all that its modes say."""
@@ -196,12 +199,16 @@ class Conditions:
         ]  # fmt: skip
         return found
 
-    def barred_text(self, rule: Rule, symbol: str, wanted: Iterable[str]) -> str:
+    def barred_text(
+        self, rule: Rule, strategy: str, symbol: str, wanted: Iterable[str]
+    ) -> str:
         """Return in words why a strategy of universe `wanted` may not enter a symbol now."""
         snapshot = None if self._book is None else self._book.current
         refusal = None if snapshot is None else snapshot.refused.get(symbol)
         regime = regime_name(self.regime)
-        return barred_text(rule, self.tier(symbol), wanted, refusal, regime)
+        live = self._choices.get((strategy, symbol))
+        choice = "" if live is None else live.chooser.choice_text(live.values)
+        return barred_text(rule, self.tier(symbol), wanted, refusal, regime, choice)
 
     def drain(self) -> list[ConditionChanged]:
         """Return what changed since the last call."""

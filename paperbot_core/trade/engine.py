@@ -12,7 +12,8 @@ from paperbot_core.domain.words import ExitReason, Rule, Side
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel import words as w
 from paperbot_core.kernel.desk import Desk
-from paperbot_core.kernel.fills import release
+from paperbot_core.kernel.drive import load_event
+from paperbot_core.kernel.fills import release, settle_event
 from paperbot_core.kernel.match import whole
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import SignalRow
@@ -29,6 +30,7 @@ from paperbot_core.trade.outcome import (
     Outcome,
     Raised,
     RuleFact,
+    Settled,
     trading_state,
 )
 
@@ -79,8 +81,10 @@ class Engine:
         out = self._outcome = Outcome(now)
         if k.account.anchor_day < 0:
             k.start_day(now - min(m.tf_ms for m in k.markets))
-        k.load([closed.get((i.symbol, m.tf_ms)) for i, m in
+        k.load([self._paid_bar((i.symbol, m.tf_ms), closed) for i, m in
                      zip(k.desk.instruments, k.markets, strict=True)])  # fmt: skip
+        if self.simulate and self.bank.paid:
+            out.settled = self._load_events()
         for i, m in zip(k.desk.instruments, k.markets, strict=True):
             m.tier = k.desk.tier_names.index(self.bank.conditions.last_tier(i.symbol))
         for s, key in enumerate(self._keys):
@@ -107,6 +111,28 @@ class Engine:
             a.cash, a.equity, a.gross, a.peak, a.anchor, a.anchor_day, fall, trading_state(a, now)
         )
 
+    def _paid_bar(self, key: Key, closed: Mapping[Key, Bar]) -> Bar | None:
+        """Return what is traded on: the bar as it was paid."""
+        paid = self.bank.paid.get(key)
+        return closed.get(key) if paid is None else paid.bar
+
+    def _load_events(self) -> list[Settled]:
+        """Set what comes into force at the loaded bars; return what it will do to each slot."""
+        k = self.kernel
+        found: list[Settled] = []
+        for number, (i, m) in enumerate(zip(k.desk.instruments, k.markets, strict=True)):
+            paid = self.bank.paid.get((i.symbol, m.tf_ms))
+            if paid is None:
+                continue
+            load_event(m, paid.split, paid.dividend)
+            if not m.event:
+                continue
+            found += [
+                _settled(m, s, slot) for s, slot in enumerate(k.slots)
+                if k.specs[s].market == number and (slot.qty != 0.0 or slot.order != w.ORDER_NONE)
+            ]
+        return found
+
     def _load_box(
         self, s: int, key: Key, closed: Mapping[Key, Bar], entries: bool
     ) -> None:
@@ -128,7 +154,10 @@ class Engine:
         box.size, box.barred = standing.size, int(standing.barred)
         row = live.row()
         box.bits, box.strength = row.bits, row.strength
-        box.per, box.stop, box.trail, box.limit = row.per, row.stop, row.trail, row.limit
+        paid = self.bank.paid.get(key)
+        factor = 1.0 if paid is None else paid.factor
+        box.per, box.stop = row.per / factor, row.stop / factor
+        box.trail, box.limit = row.trail / factor, row.limit / factor
         if not row.bits & w.ENTRY_BITS or self.kernel.slots[s].qty != 0.0:
             return
         self._outcome.raised.append(self._raised(s, live, row))
@@ -181,7 +210,7 @@ class Engine:
         check = self._review.reasons.get(s, "") if asked and self._review else ""
         if (rules := self._rules[s]) is not None:
             check = check or self.bank.conditions.barred_text(
-                refused, rules.symbol, sorted(rules.wanted)
+                refused, k.desk.slots[s].strategy, rules.symbol, sorted(rules.wanted)
             )
         self._outcome.decisions.append(Decision(
             slot=s, side=Side(slot.order_side), kind=kind, rule=refused,
@@ -228,6 +257,17 @@ class Engine:
                 release(k.account, market, slot, k.legs, k.refused, s, w.NONE)
             for name, value in before.get(s, {}).items():
                 setattr(slot, name, value)
+
+
+def _settled(market: rec.Market, number: int, slot: rec.Slot) -> Settled:
+    """Return what the event of a market will do to a slot, found out on copies."""
+    after = rec.SlotObject(rec.as_row(rec.SLOT, slot))
+    account = rec.AccountObject()
+    settle_event(account, market, after)
+    return Settled(
+        number, market.ts, market.dividend, slot.qty, account.income, market.split, after.qty,
+        after.order_price if slot.order != w.ORDER_NONE else None,
+    )  # fmt: skip
 
 
 def _lowest(bits: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from paperbot_core.domain.events import EquityMarked, FillBooked
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.records import Lease
 from paperbot_core.trade.checkpoint import DRY_KEY
-from paperbot_core.trade.rows import trade_rows
+from paperbot_core.trade.rows import Booked, trade_rows
 
 
 def account_status(path: Path, *, cash: float) -> dict[str, Any]:
     """Return the state of an account; `cash` is what it starts with if no session has run.
 
+    `modes` are those of adaptive strategies as `{strategy: {symbol: mode}}`, "none" for none.
     Times are UTC ms; `heartbeat` is wall time; amounts are floats in quote currency.
 
     Raises:
@@ -67,7 +69,17 @@ def account_status(path: Path, *, cash: float) -> dict[str, Any]:
             key.removeprefix("data_breaker ") for key, state in facts.items()
             if key.startswith("data_breaker ") and state == "open"
         ),
+        "modes": _modes(facts),
     }  # fmt: skip
+
+
+def _modes(facts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for key, mode in sorted(facts.items()):
+        if key.startswith("mode "):
+            _, strategy, symbol = key.split(" ", 2)
+            found.setdefault(strategy, {})[symbol] = mode
+    return found
 
 
 def account_trades(path: Path) -> list[dict[str, Any]]:
@@ -77,13 +89,18 @@ def account_trades(path: Path) -> list[dict[str, Any]]:
         UserError: PB8015 there is no journal.
     """
     with open_journal(path) as reader:
-        return trade_rows(booked_fills(reader))
+        return trade_rows(booked(reader))
 
 
-def booked_fills(reader: JournalReader) -> list[FillBooked]:
-    """Return every fill of an account, oldest first."""
-    found = (event for _, event in reader.events(kinds=("FillBooked",)))
-    return [event for event in found if isinstance(event, FillBooked)]
+def booked(reader: JournalReader) -> list[Booked]:
+    """Return every fill, dividend and split of an account, oldest first."""
+    kinds = ("FillBooked", "DividendPaid", "SharesSplit")
+    return [event for _, event in reader.events(kinds=kinds) if isinstance(event, Booked)]
+
+
+def fills_of(events: Iterable[Booked]) -> list[FillBooked]:
+    """Return the fills among them."""
+    return [event for event in events if isinstance(event, FillBooked)]
 
 
 def open_journal(path: Path) -> JournalReader:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from paperbot_core.market.selection import Refusal, Snapshot
 
 _SHOWN = 20
+#: A choice older than this may be one that nobody has renewed.
+_OLD_S = 2 * 86_400
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
@@ -236,6 +238,8 @@ def _lines(
 
     told = "universe.yaml alone" if snapshot.source == STATIC else snapshot.source
     chosen = "" if snapshot.source == STATIC else f", chosen at {iso_time(snapshot.ts)}"
+    if chosen and (age_s := (ts - snapshot.ts) / 1_000) > _OLD_S:
+        chosen += f" ({age_text(age_s)} before)"
     lines = [f"universe at {iso_time(ts)}{chosen} from {told}", *_not_judged(universe, snapshot)]
     rows = tier_rows(snapshot)
     for name in [*universe.tiers, *(tier for tier in rows if tier not in universe.tiers)]:

@@ -153,10 +153,12 @@ def signals_of(
     ]
     rows = zip(own.ts.tolist(), found.bits.tolist(), *fields, own.close.tolist(), strict=True)
     signals = {}
-    for ts, bits, *values in rows:
+    for ts, bits, strength, per, stop, trail, limit, price in rows:
         if _inside(ts, span):
-            size, barred = standing(ts + own.tf_ms)
-            signals[ts + own.tf_ms] = Signal(bits, *values, size, barred)
+            close = ts + own.tf_ms
+            signals[close] = Signal(
+                bits, strength, per, stop, trail, limit, price, *standing(close)
+            )
     return signals
 
 

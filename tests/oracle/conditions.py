@@ -123,11 +123,15 @@ def stale_closes(closes: Sequence[int], tf_ms: int, limits: DataLimits | None) -
 
 
 def regimes(bars: Sequence[Candle], rules: RegimeRules) -> list[str | None]:
-    """Return the regime at each close by the shipped rules, None while it is not known."""
-    assert rules == RegimeRules(), "the oracle knows the shipped rules only"
-    crash, trend, calm = (
-        [rule(bars, i) for i in range(len(bars))] for rule in (_falls, _moves, _rests)
-    )
+    """Return the regime at each close by the shipped rules, None while it is not known.
+
+    Rules of another kind compare the close with a number: `close < 50`.
+    """
+    if rules != RegimeRules():
+        return [_compared(bar.close, rules) for bar in bars]
+    crash, trend = ([rule(bars, i) for i in range(len(bars))] for rule in (_falls, _moves))
+    movements = [_movement(bars, i) if i >= 60 else math.nan for i in range(len(bars))]
+    calm = [_rests(movements, i) for i in range(len(bars))]
     found: list[str | None] = []
     for i in range(len(bars)):
         if i < 256:
@@ -141,6 +145,16 @@ def regimes(bars: Sequence[Candle], rules: RegimeRules) -> list[str | None]:
         else:
             found.append("chop")
     return found
+
+
+def _compared(close: float, rules: RegimeRules) -> str:
+    for name in ("crash", "trend", "calm"):
+        word, sign, number = getattr(rules, name).split()
+        assert word == "close"
+        assert sign in "<>"
+        if close < float(number) if sign == "<" else close > float(number):
+            return name
+    return "chop"
 
 
 def _falls(bars: Sequence[Candle], i: int) -> bool:
@@ -159,12 +173,11 @@ def _moves(bars: Sequence[Candle], i: int) -> bool:
     return abs(bars[i].close - bars[i - 60].close) > 0.25 * way
 
 
-def _rests(bars: Sequence[Candle], i: int) -> bool:
+def _rests(movements: Sequence[float], i: int) -> bool:
     """Whether 60 bars moved less than 80 % of what they did in the mean of 180 bars."""
     if i < 239:
         return False
-    usual = math.fsum(_movement(bars, k) for k in range(i - 179, i + 1)) / 180
-    return _movement(bars, i) < 0.8 * usual
+    return movements[i] < 0.8 * math.fsum(movements[i - 179 : i + 1]) / 180
 
 
 def _movement(bars: Sequence[Candle], i: int) -> float:

@@ -128,16 +128,18 @@ STRATEGIES = {
 }  # fmt: skip
 
 
-def write_project(directory: Path, root: Path) -> None:
-    """Write the project, with the paperbot.yaml of the checkout."""
+def write_project(
+    directory: Path, root: Path, universe: str = UNIVERSE, policy: str = ""
+) -> None:
+    """Write the project, with the paperbot.yaml of the checkout; `policy` is added to each."""
     (directory / "strategies.d").mkdir()
     settings = (root / "paperbot.yaml").read_text()
     lines = [line for line in settings.splitlines() if not line.startswith("strategies:")]
     (directory / "paperbot.yaml").write_text("\n".join([*lines, "strategies: [slow]"]) + "\n")
-    (directory / "universe.yaml").write_text(UNIVERSE)
+    (directory / "universe.yaml").write_text(universe)
     for name, text in POLICIES.items():
-        (directory / f"{name}.yaml").write_text(text)
-    (directory / "policy.yaml").write_text(POLICIES["wide"])
+        (directory / f"{name}.yaml").write_text(text + policy)
+    (directory / "policy.yaml").write_text(POLICIES["wide"] + policy)
     for name, (timeframe, rules) in STRATEGIES.items():
         head = f"name: {name}\ntimeframe: {timeframe}\n{EVERYWHERE}"
         (directory / "strategies.d" / f"{name}.yaml").write_text(head + rules)

@@ -78,12 +78,12 @@ def _chosen(universe: UniverseFile, bars: dict[str, Series], now: int) -> dict[s
             found[symbol] = home
         elif universe.discovery is not None:
             reached = [
-                (float(limit), name)
+                (-float(limit), name)
                 for name, limit in universe.discovery.tiers.items()
                 if volume >= float(limit)
             ]
             if reached:
-                joining.append((-volume, symbol, max(reached)[1]))
+                joining.append((-volume, symbol, min(reached)[1]))
     most = universe.discovery.max_symbols if universe.discovery else 0
     found.update({symbol: tier for _, symbol, tier in sorted(joining)[:most]})
     return found

@@ -17,7 +17,7 @@ from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.market import DAY_MS, timeframe_text
 from paperbot_core.market.checks_moves import RUN_MIN, MoveFacts, move_facts
-from paperbot_core.market.checks_rows import CleanLog, bad_rows, clean
+from paperbot_core.market.checks_rows import CleanLog, clean
 from paperbot_core.market.checks_time import TimeFacts, time_facts
 from paperbot_core.market.events import forward_scaled
 from paperbot_core.market.events_files import events_beside
@@ -157,10 +157,10 @@ def check_rows(
     With `events`, prices are judged in units of one share: a split among them is no jump, and one
     of them that no price follows is.
     """
-    bad = int(np.count_nonzero(bad_rows(raw))) + raw.lost
     zero = int(np.count_nonzero(raw.volume == 0))
     times = time_facts(raw.ts[raw.timed], series.tf_ms, sessions=series.sessions)
     candles, log = clean(raw, series.symbol, series.tf_ms)
+    bad = log.bad_rows + raw.lost
     judged = candles
     # Bars longer than a day may mix prices of two shares: no factor makes them one.
     if events is not None and series.tf_ms <= DAY_MS:

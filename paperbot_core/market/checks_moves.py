@@ -81,8 +81,8 @@ def outlier_rows(candles: Candles) -> Ints:
     """
     before = candles.close[:-1]
     returns = np.log(candles.close[1:] / before)
-    up, down = np.log(candles.high[1:] / before), np.log(candles.low[1:] / before)
-    reach = np.maximum(np.abs(up), np.abs(down))
+    # The larger size of the two logarithms is that of the larger of these: low <= high.
+    reach = np.log(np.maximum(candles.high[1:] / before, before / candles.low[1:]))
     sigma = _rolling_sigma(returns)
     far = (reach > OUTLIER_DEVIATIONS * sigma) & (reach > np.log1p(OUTLIER_MIN))
     follows = np.diff(candles.ts) <= candles.tf_ms

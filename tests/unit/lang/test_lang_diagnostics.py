@@ -231,7 +231,9 @@ def test_an_exit_that_never_acts_is_a_warning(
 def test_every_code_of_the_language_is_tested_here() -> None:
     tested = {row[1] for table in (EXPRESSIONS, STRATEGIES, SIZES) for row in table}
     tested |= {"PB2154", "PB2155", "PB2166", "PB2401"}
-    assert tested == {code for code in CODES if "PB2100" <= code < "PB2500"}
+    # Modes (PB217x) are read with the file: their cases are in tests/golden/bad.
+    ours = {code for code in CODES if "PB2100" <= code < "PB2500" and code[:5] != "PB217"}
+    assert tested == ours
 
 
 def test_a_long_chain_of_features_at_longer_and_longer_timeframes_is_fine(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from tests.oracle.account import Account
-from tests.oracle.words import Event, Market, Order, Position, against, whole_lots
+from tests.oracle.words import Event, Market, Order, Position, against, step_up, whole_lots
 
 
 def settle(account: Account, market: Market, event: Event) -> None:
@@ -32,6 +32,9 @@ def settle(account: Account, market: Market, event: Event) -> None:
         if slot.position is not None:
             account.met.update(_met_by_split(slot.position))
             _exchange_position(slot.position, event.split, market.tick)
+            entry = slot.position.entry
+            if slot.rules.breakeven_after_r is not None and step_up(entry, market.tick) != entry:
+                account.met["break-even beside the tick"] += 1
         if slot.pending is not None:
             _exchange_order(account, slot.pending, event.split)
 

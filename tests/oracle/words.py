@@ -260,7 +260,10 @@ def against(price: float, step: float, direction: int) -> float:
 
 def whole_lots(qty: float, lot: float) -> float:
     """Return the quantity on the lot's grid, rounded down."""
-    return qty if lot == 0.0 else on_grid(math.floor(qty / lot + 1e-9), lot)
+    if lot == 0.0:
+        return qty
+    n = qty / lot
+    return on_grid(math.floor(n + max(1e-9, 1e-14 * abs(n))), lot)
 
 
 def on_grid(steps: int, step: float) -> float:

@@ -322,3 +322,14 @@ def test_an_order_that_a_reverse_split_leaves_below_one_lot_ends() -> None:
         [FLAT, (1600.0,) * 4], Says(long=[0]), splits={1: 0.0625}, instrument=LOTS
     )
     assert (told.fills, told.rejections) == ([], {"LOT": 1})
+
+
+@pytest.mark.xfail(strict=True, reason="the kernel rests a break-even stop beside the tick")
+def test_break_even_after_a_split_is_on_the_tick() -> None:
+    # 100.01 / 2 is 50.005: a long's stop up to 50.01, where it is filled.
+    bars = [FLAT, (100.01, 101.0, 99.0, 100.0), (54.0, 56.0, 53.0, 54.0), (54.0, 54.0, 49.0, 50.0)]
+    told = play(
+        bars, Says(long=[0]), splits=TWO_FOR_ONE, instrument=CENTS,
+        plan={"breakeven_after_r": 1.0},
+    )  # fmt: skip
+    assert told.told[1:] == [(3, "breakeven", 20.0, 50.01)]

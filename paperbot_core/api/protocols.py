@@ -259,13 +259,14 @@ class DataSource(Protocol):
 
 @runtime_checkable
 class EventSource(Protocol):
-    """A source of history that also knows what companies do to their shares."""
+    """A DataSource or Exchange that also knows what companies do to their shares: optional."""
 
     async def events(self, symbol: str) -> CorporateEvents:
-        """Return all splits and dividends there ever were, such that they fit the bars of `page`.
+        """Return all splits and dividends there ever were, such that they fit the bars it tells.
 
         To prices that it tells adjusted for splits belong no splits, and dividends in shares of
-        today; to raw prices belong all, as they were.
+        today; to raw prices belong all, as they were. A session asks at its start, and on a market
+        in real time again once a day.
         """
         ...
 

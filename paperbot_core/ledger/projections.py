@@ -143,7 +143,8 @@ class Projector:
             ),
         )  # fmt: skip
         self._fill_order(fill)
-        after = book(self._slot(fill.strategy, fill.symbol), fill)
+        crumbs = fill.flat and self._was_split(fill.strategy, fill.symbol)
+        after = book(self._slot(fill.strategy, fill.symbol), fill, crumbs=crumbs)
         if fill.flat:
             self._conn.execute(
                 "DELETE FROM positions WHERE strategy = ? AND symbol = ?",
@@ -190,6 +191,14 @@ class Projector:
                     limit if limit is None or price is None else price, name,
                 ),
             )  # fmt: skip
+
+    def _was_split(self, strategy: str, symbol: str) -> bool:
+        """Return whether shares of a slot, or of an order of it, were ever exchanged."""
+        found = self._conn.execute(
+            "SELECT 1 FROM corporate WHERE strategy = ? AND symbol = ? AND kind = 'split' LIMIT 1",
+            (strategy, symbol),
+        )
+        return found.fetchone() is not None
 
     def _fill_order(self, fill: FillBooked) -> None:
         row = self._conn.execute(

@@ -67,8 +67,8 @@ def average(value: Decimal, quantity: Decimal) -> Decimal:
     return _AVERAGE.divide(value, quantity) if quantity else ZERO
 
 
-def book(slot: Slot | None, fill: FillBooked) -> Slot:
-    """Return the slot after one fill.
+def book(slot: Slot | None, fill: FillBooked, *, crumbs: bool = False) -> Slot:
+    """Return the slot after one fill; `crumbs` says that a split may have left parts of a lot.
 
     Raises:
         ValueError: an amount is not positive, or the fill does not fit the position: it reduces
@@ -103,7 +103,7 @@ def book(slot: Slot | None, fill: FillBooked) -> Slot:
             fees=fees,
             cash_fees=cash_fees,
         )
-    _check(after, fill, opens)
+    _check(after, fill, opens, crumbs)
     return after
 
 
@@ -157,15 +157,15 @@ def _held(slot: Slot | None, quantity: Decimal, what: str) -> Slot:
     return slot
 
 
-def _check(after: Slot, fill: FillBooked, opens: bool) -> None:
+def _check(after: Slot, fill: FillBooked, opens: bool, crumbs: bool) -> None:
     dust = EXACT.multiply(after.entry_quantity, _DUST)
     if after.quantity < -dust:
         raise ValueError(f"fill {fill.fill_id} closes more than is open")
     if opens and fill.flat:
         raise ValueError(f"fill {fill.fill_id} opens a position and says that it is flat")
-    # A fee taken from the bought coins leaves less than a lot behind, which nobody can sell.
-    in_base = after.fees != after.cash_fees
-    if fill.flat and after.quantity > dust and not in_base:
+    # A fee taken from the bought coins, or a split, leaves less than a lot, which nobody can sell.
+    crumbs = crumbs or after.fees != after.cash_fees
+    if fill.flat and after.quantity > dust and not crumbs:
         raise ValueError(f"fill {fill.fill_id} says flat, {after.quantity} is left")
     if not fill.flat and after.quantity <= dust:
         raise ValueError(f"fill {fill.fill_id} leaves nothing open and does not say flat")

@@ -29,6 +29,7 @@ __all__ = [
     "forward_factor",
     "forward_scaled",
     "make_events",
+    "two_shares",
 ]
 
 
@@ -176,12 +177,16 @@ def _check_bars(candles: Candles, events: CorporateEvents) -> None:
     row = np.searchsorted(candles.ts, events.ts, side="left") - 1
     inside = (row >= 0) & (events.ts < candles.ts[row] + candles.tf_ms)
     if inside.any():
-        when = iso_time(int(events.ts[inside.argmax()]))[:10]
-        raise DataError(
-            Diagnostic(
-                "PB6335",
-                f"a bar of {timeframe_text(candles.tf_ms)} of {candles.symbol} holds prices from "
-                f"before and after the event of {when}",
-                help="adjust bars of a day or less, then make the longer ones",
-            )
+        raise two_shares(candles.symbol, candles.tf_ms, int(events.ts[inside.argmax()]))
+
+
+def two_shares(symbol: str, tf_ms: int, ts: int) -> DataError:
+    """Return the error for a stored bar longer than a day into which the event at `ts` falls."""
+    return DataError(
+        Diagnostic(
+            "PB6335",
+            f"a bar of {timeframe_text(tf_ms)} of {symbol} holds prices from before and after the "
+            f"event of {iso_time(ts)[:10]}",
+            help="adjust bars of a day or less, then make the longer ones",
         )
+    )

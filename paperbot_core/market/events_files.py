@@ -20,22 +20,29 @@ def events_path(folder: Path, symbol: str) -> Path:
     return folder / FOLDER / f"{_market(symbol)}_events.parquet"
 
 
-def events_beside(candles: Path, symbol: str) -> CorporateEvents | None:
-    """Return the events beside a candle file, or None if there is no file of them.
+def events_file(candles: Path, symbol: str) -> Path | None:
+    """Return the file of events beside a candle file, or None if there is none.
 
     Looked for are `events/AAPL_events.parquet`, then the same as `.csv`, then LEAN's
     `events/AAPL_factors.parquet` and `.csv`.
-
-    Raises:
-        DataError: PB6003, PB6014, PB6330 to PB6332, the file cannot be used.
     """
     folder = candles.parent / FOLDER
     for ending in _ENDINGS:
         for suffix in EVENTS_SUFFIXES:
             path = folder / f"{_market(symbol)}{ending}{suffix}"
             if path.exists():
-                return read_events(path, symbol)[0]
+                return path
     return None
+
+
+def events_beside(candles: Path, symbol: str) -> CorporateEvents | None:
+    """Return the events beside a candle file, or None if there is no file of them.
+
+    Raises:
+        DataError: PB6003, PB6014, PB6330 to PB6332, the file cannot be used.
+    """
+    path = events_file(candles, symbol)
+    return None if path is None else read_events(path, symbol)[0]
 
 
 def find_events(paths: Sequence[Path]) -> list[Path]:

@@ -24,8 +24,12 @@ from paperbot_core.api import (
     timeframe_ms,
 )
 from paperbot_core.diagnostics import did_you_mean
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.market.align import align
+from paperbot_core.market.events import make_events
+from paperbot_core.market.events_files import events_beside
 from paperbot_core.market.files import find_candles, read_candles
+from paperbot_core.market.names import CandleFile
 from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange, parse_timerange
 
@@ -49,13 +53,14 @@ class ReplayOptions(StrictModel):
 class Replay:
     """Stored candles as an exchange: its present is the last bar it has streamed.
 
-    It satisfies `api.Exchange` and takes no orders. Files are read when first needed. Bars of a
-    longer timeframe than the files' are built from the bars that exist.
+    It satisfies `api.Exchange` and `api.EventSource`, and takes no orders. Files are read when
+    first needed. Bars of a longer timeframe than the files' are built from the bars that exist.
     """
 
     def __init__(self, options: ReplayOptions) -> None:
         self._options = options
         self._range = parse_timerange(options.timerange) if options.timerange else TimeRange()
+        self._files: dict[str, CandleFile] = {}
         self._stored: dict[str, Candles] = {}
         self._longer: dict[tuple[str, int], Candles] = {}
         self._now: int | None = self._range.start
@@ -111,6 +116,17 @@ class Replay:
         self._candles(symbol, self._options.timeframe)
         return Book(symbol, self._now or 0, (), ())
 
+    async def events(self, symbol: str) -> CorporateEvents:
+        """Return all splits and dividends in the folder `events` beside the candles; maybe none.
+
+        Raises:
+            UserError: PB6021, no such symbol is stored.
+            DataError: PB6003, PB6014, PB6330 to PB6332, they cannot be read.
+        """
+        self._known(symbol)
+        found = events_beside(self._files[symbol].path, symbol)
+        return make_events(symbol, ()) if found is None else found
+
     def _load(self) -> dict[str, Candles]:
         if not self._stored:
             options = self._options
@@ -119,10 +135,11 @@ class Replay:
                 symbol=options.symbol,
                 timeframe=options.timeframe,
             )
+            self._files = {file.symbol: file for file in files}
             self._stored = {file.symbol: read_candles(file) for file in files}
         return self._stored
 
-    def _candles(self, symbol: str, timeframe: str) -> Candles:
+    def _known(self, symbol: str) -> Candles:
         stored = self._load()
         if symbol not in stored:
             raise UserError(
@@ -133,10 +150,14 @@ class Replay:
                     help=did_you_mean(symbol, stored),
                 )
             )
+        return stored[symbol]
+
+    def _candles(self, symbol: str, timeframe: str) -> Candles:
+        stored = self._known(symbol)
         tf_ms = _timeframe_ms(timeframe)
         key = (symbol, tf_ms)
         if key not in self._longer:
-            self._longer[key] = _closed(resample(stored[symbol], tf_ms), stored[symbol])
+            self._longer[key] = _closed(resample(stored, tf_ms), stored)
         return self._longer[key]
 
     def _in_range(self, candles: Candles, since: int | None) -> Candles:

@@ -16,12 +16,11 @@ from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_erro
 from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
-from paperbot_core.market.events import CorporateEvents, forward_scaled
+from paperbot_core.market.events import CorporateEvents
 from paperbot_core.market.files import find_candles, read_candles
 from paperbot_core.market.guards import RefusedBar, screen
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.quality import gap_report
-from paperbot_core.market.resample import resample
 from paperbot_core.market.standing import Conditions, admitted
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.conditions import (
@@ -35,6 +34,7 @@ from paperbot_core.research.shares import (
     Payouts,
     as_traded,
     find_shares,
+    in_first_shares,
     payouts,
     share_factor,
 )
@@ -233,10 +233,7 @@ class _Reader:
         """Return the bars that the guards of the policy believe, in units of the first share."""
         key = (symbol, tf_ms)
         if key not in self._believed:
-            candles, events = self._file(symbol, tf_ms), self.events(symbol)
-            if events is not None:
-                candles = forward_scaled(candles, events)
-            candles = resample(candles, tf_ms)
+            candles = in_first_shares(self._file(symbol, tf_ms), self.events(symbol), tf_ms)
             if self.limits is not None:
                 candles, refused = screen(candles, self.limits)
                 self.refused += refused

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from paperbot_core.diagnostics import user_error
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import Candles, timeframe_text
+from paperbot_core.market.events_files import events_path
+from paperbot_core.market.events_table import write_events
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.request import BacktestRequest
@@ -16,8 +19,9 @@ from paperbot_core.research.why_record import candle_facts, request_facts
 
 
 def repeatable(
-    folder: Path, candles: Sequence[Candles], facts: Mapping[str, Any]
-) -> dict[str, Any]:
+    folder: Path, candles: Sequence[Candles], facts: Mapping[str, Any],
+    shares: Mapping[str, CorporateEvents],
+) -> dict[str, Any]:  # fmt: skip
     """Write the consumed bars as candle files and return the request of the equal backtest.
 
     PAPER over bars makes the trades of the backtest of these bars, so one can stand for the other.
@@ -26,11 +30,12 @@ def repeatable(
         folder: where the files go; made if missing.
         candles: what the session consumed, warm-up included.
         facts: of the run: `strategies`, `params`, `cash`, `first_mark` (decision time, UTC ms).
+        shares: splits and dividends that the session knew, by symbol; written beside the bars.
 
     Raises:
         UserError: PB6033 the files cannot be written.
     """
-    files = tuple(_write(folder, one) for one in candles)
+    files = tuple(_write(folder, one, shares.get(one.symbol)) for one in candles)
     # A range holds the decision times after its start.
     span = TimeRange(facts["first_mark"] - 1, None)
     request = BacktestRequest(
@@ -43,7 +48,7 @@ def repeatable(
     }
 
 
-def _write(folder: Path, candles: Candles) -> CandleFile:
+def _write(folder: Path, candles: Candles, events: CorporateEvents | None) -> CandleFile:
     # Parquet costs 100 ms to import: only a session that ends pays for it.
     import pyarrow as pa
     from pyarrow import parquet
@@ -55,6 +60,10 @@ def _write(folder: Path, candles: Candles) -> CandleFile:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         parquet.write_table(pa.table({c: getattr(candles, c) for c in columns}), path)
+        if events is not None:
+            beside = events_path(path.parent, candles.symbol)
+            beside.parent.mkdir(exist_ok=True)
+            write_events(beside, events)
     except OSError as error:
         raise user_error(
             "PB6033", f"the bars of the session cannot be written: {error.strerror or error}",

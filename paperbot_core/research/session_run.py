@@ -24,7 +24,7 @@ from paperbot_core.research.why_record import project_texts
 from paperbot_core.trade.conditions import NO_MODE
 from paperbot_core.trade.rows import fill_rows, trade_rows
 from paperbot_core.trade.session import SessionResult
-from paperbot_core.trade.status import booked_fills
+from paperbot_core.trade.status import booked, fills_of
 
 _INTS = frozenset({"entry_ts", "exit_ts", "bars_held", "ts"})
 _TRADE_COLUMNS = (
@@ -61,7 +61,7 @@ def session_run(
         warnings: what the session complained of.
     """
     with JournalReader(path) as reader:
-        fills = booked_fills(reader)
+        moved = booked(reader)
         marks = [e for _, e in reader.events(kinds=("EquityMarked",)) if _is_mark(e)]
         verdicts = [e for _, e in reader.events(kinds=("VerdictGiven", "OrderReleased"))]
         changes = [e for _, e in reader.events(kinds=("ConditionChanged",))]
@@ -72,7 +72,8 @@ def session_run(
         candles = tuple(
             c for s in result.symbols if len(c := stored_candles(reader, s, result.feed_ms))
         )
-    trades = _columns(trade_rows(fills), _TRADE_COLUMNS)
+    fills = fills_of(moved)
+    trades = _columns(trade_rows(moved), _TRADE_COLUMNS)
     equity = _equity(marks)
     facts = {
         "run_id": result.run_id,
@@ -104,7 +105,8 @@ def session_run(
         "state": result.mark.state.name.lower(),
     }
     if result.mode is not Mode.DRY_RUN and marks:
-        facts |= repeatable(path.parent / "candles" / result.run_id, candles, facts)
+        folder = path.parent / "candles" / result.run_id
+        facts |= repeatable(folder, candles, facts, result.shares)
     return SessionRun(facts, trades, _columns(fill_rows(fills), _FILL_COLUMNS), equity, candles)
 
 

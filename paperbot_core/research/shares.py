@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paperbot_core.market.events import CorporateEvents
+from paperbot_core.domain.market import DAY_MS
+from paperbot_core.market.events import CorporateEvents, forward_scaled
 from paperbot_core.market.events_files import events_beside
 from paperbot_core.market.resample import resample
 
@@ -59,6 +60,22 @@ def find_shares(candles: Iterable[Path], symbol: str) -> CorporateEvents | None:
         if events is not None and len(events):
             return events
     return None
+
+
+def in_first_shares(file: Candles, events: CorporateEvents | None, tf_ms: int) -> Candles:
+    """Return the bars of `tf_ms` made of those of `file`, in units of the first share.
+
+    No event falls into a bar that is a part of a day: it is made of the prices paid, then put into
+    first shares, as sessions do. Longer bars are made of bars in first shares.
+
+    Raises:
+        DataError: PB6335 an event comes into force inside a bar of `file`.
+    """
+    if events is None:
+        return resample(file, tf_ms)
+    if DAY_MS % tf_ms == 0:
+        return forward_scaled(resample(file, tf_ms), events)
+    return resample(forward_scaled(file, events), tf_ms)
 
 
 def share_factor(file: Candles, events: CorporateEvents, bars: Candles) -> Floats:

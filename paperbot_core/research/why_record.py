@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError, user_error
+from paperbot_core.market.events_files import events_file
 from paperbot_core.market.timerange import TimeRange
 
 if TYPE_CHECKING:
@@ -54,14 +55,23 @@ def request_facts(
 
 
 def candle_facts(files: tuple[CandleFile, ...]) -> list[dict[str, Any]]:
-    """Return the candle files of a run with the SHA-256 of their bytes."""
+    """Return the candle files of a run with the SHA-256 of their bytes.
+
+    `events` is that of the file of splits and dividends beside them, None where there is none.
+    """
     return [
         {
             "symbol": file.symbol, "timeframe": file.timeframe, "path": str(file.path),
-            "sha256": file_digest(file.path),
+            "sha256": file_digest(file.path), "events": events_digest(file.path, file.symbol),
         }
         for file in files
     ]  # fmt: skip
+
+
+def events_digest(candles: Path, symbol: str) -> str | None:
+    """Return the SHA-256 of the events beside a candle file as hex; None where there are none."""
+    path = events_file(candles, symbol)
+    return None if path is None else file_digest(path)
 
 
 def file_digest(path: Path) -> str:
@@ -89,7 +99,7 @@ def stored_request(facts: Mapping[str, Any]) -> StoredRequest:
 def _stored(facts: Mapping[str, Any], asked: Mapping[str, Any]) -> StoredRequest:
     from paperbot_core.research.request import BacktestRequest
 
-    paths = tuple(_found(entry, Path(asked["directory"])) for entry in facts["candles"])
+    paths = tuple(found_file(entry, Path(asked["directory"])) for entry in facts["candles"])
     return StoredRequest(
         BacktestRequest(
             strategies=tuple(facts["strategies"]), paths=paths,
@@ -103,7 +113,7 @@ def _stored(facts: Mapping[str, Any], asked: Mapping[str, Any]) -> StoredRequest
     )  # fmt: skip
 
 
-def _found(entry: Mapping[str, Any], directory: Path) -> Path:
+def found_file(entry: Mapping[str, Any], directory: Path) -> Path:
     """Return where a candle file of a run is now, after checking that it is the same."""
     named = Path(entry["path"])
     path = next((p for p in (directory / named, named) if p.is_file()), None)
@@ -112,8 +122,14 @@ def _found(entry: Mapping[str, Any], directory: Path) -> Path:
             "PB6602", f"the candles of the run are gone: `{named}`", file=str(directory / named),
             help="put the file back, or run the backtest again with the file it has now",
         )
+    changed = ""
     if file_digest(path) != entry.get("sha256"):
-        message = f"`{path.name}` has changed since the run: its bars would explain another run"
+        changed = f"`{path.name}` has changed since the run: its bars"
+    # A run of an older version kept nothing about events.
+    elif "events" in entry and events_digest(path, entry["symbol"]) != entry["events"]:
+        changed = f"the events beside `{path.name}` have changed since the run: they"
+    if changed:
+        message = f"{changed} would explain another run"
         help_text = "run the backtest again, then ask again"
         raise DataError(Diagnostic("PB6602", message, Span(str(path)), help=help_text))
     return path

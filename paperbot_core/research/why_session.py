@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paperbot_core.config.project import Project
 from paperbot_core.diagnostics import user_error
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.events import AnchorMoved, Event, Halted, Resumed, RunStarted
 from paperbot_core.domain.market import Candles, timeframe_ms
 from paperbot_core.domain.words import Mode
@@ -20,7 +21,6 @@ from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.market.guards import screen
 from paperbot_core.market.membership_record import RECORD_NAME
-from paperbot_core.market.resample import resample
 from paperbot_core.market.standing import admitted
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.backtest import Prepared
@@ -28,8 +28,15 @@ from paperbot_core.research.check import check_project
 from paperbot_core.research.conditions import finest_frames, know, regime_line, with_regime
 from paperbot_core.research.history import History
 from paperbot_core.research.session_run import stored_candles
+from paperbot_core.research.shares import (
+    as_traded,
+    find_shares,
+    in_first_shares,
+    payouts,
+    share_factor,
+)
 from paperbot_core.research.simulate import Setup
-from paperbot_core.research.why_record import cannot_explain
+from paperbot_core.research.why_record import cannot_explain, found_file
 
 if TYPE_CHECKING:
     from paperbot_core.plugins import Plugins
@@ -86,6 +93,7 @@ def session_past(
     checked = check_project(folder, names=facts["strategies"], plugins=plugins)
     project = checked.project
     strategies = tuple(checked.compiled[name] for name in facts["strategies"])
+    shares = _shares(facts)
     replayed = project.settings.exchange.plugin == "replay"
     symbols = {
         c.file.name: admitted(project, c.file.name, facts["symbols"], unlisted=replayed)
@@ -98,7 +106,7 @@ def session_past(
             raise cannot_explain(facts, f"`{path}` is the journal of another account")
         _same_files(facts, reader)
         feed = {s: stored_candles(reader, s, feed_ms) for s in facts["symbols"]}
-        leader = _leader(project, reader, feed_ms)
+        leader = _leader(project, reader, feed_ms, shares)
         acts = [e for _, e in reader.events(kinds=("Halted", "Resumed", "AnchorMoved"))]
     simulation = project.settings.simulation
     wanted = project.settings.risk_checks
@@ -112,9 +120,9 @@ def session_past(
         checks=tuple(checked.plugins.risk_checks(wanted)) if checked.plugins else (),
     )
     ready = Prepared(
-        project, strategies, _history(project, strategies, symbols, feed, leader, folder), setup,
-        checked.warnings,
-        checked.functions, checked.plugins,
+        project, strategies,
+        _history(project, strategies, symbols, feed, leader, folder, shares), setup,
+        checked.warnings, checked.functions, checked.plugins,
     )  # fmt: skip
     by_hand = [e for e in acts if not isinstance(e, AnchorMoved) or e.why == _BY_HAND]
     return SessionPast(ready, by_hand)
@@ -149,19 +157,39 @@ def _same_files(facts: Mapping[str, Any], reader: JournalReader) -> None:
             )
 
 
-def _leader(project: Project, reader: JournalReader, feed_ms: int) -> Candles | None:
+def _shares(facts: Mapping[str, Any]) -> dict[str, CorporateEvents]:
+    """Return the splits and dividends that the session knew, as it wrote them beside its bars.
+
+    Raises:
+        UserError, DataError: PB6602 they are gone or have changed since.
+    """
+    found = {}
+    for entry in facts.get("candles", ()):
+        if entry.get("events") is None:
+            continue
+        events = find_shares([found_file(entry, Path())], entry["symbol"])
+        if events is not None:
+            found[entry["symbol"]] = events
+    return found
+
+
+def _leader(
+    project: Project, reader: JournalReader, feed_ms: int, shares: Mapping[str, CorporateEvents]
+) -> Candles | None:
     """Return the bars that told the session the regime; None where there were none."""
     wanted = project.universe.regime
     if wanted is None:
         return None
     found = stored_candles(reader, wanted.symbol, feed_ms)
-    return resample(found, timeframe_ms(wanted.timeframe)) if len(found) else None
+    if not len(found):
+        return None
+    return in_first_shares(found, shares.get(wanted.symbol), timeframe_ms(wanted.timeframe))
 
 
 def _history(
     project: Project, strategies: tuple[CompiledStrategy, ...],
     symbols: Mapping[str, tuple[str, ...]], feed: Mapping[str, Candles], leader: Candles | None,
-    folder: Path,
+    folder: Path, shares: Mapping[str, CorporateEvents],
 ) -> History:  # fmt: skip
     limits = project.policy.data
 
@@ -171,12 +199,24 @@ def _history(
     line = None if leader is None else regime_line(project, believed(leader))
     own = {
         (symbol, c.timeframe_ms): with_regime(
-            believed(resample(feed[symbol], c.timeframe_ms)), line
+            believed(in_first_shares(feed[symbol], shares.get(symbol), c.timeframe_ms)), line
         )
         for c in strategies
         for symbol in symbols[c.file.name]
     }
-    base = {symbol: own[symbol, tf_ms] for symbol, tf_ms in finest_frames(own).items()}
+    judged = {symbol: own[symbol, tf_ms] for symbol, tf_ms in finest_frames(own).items()}
+    base = judged | {
+        symbol: as_traded(feed[symbol], shares[symbol], bars)
+        for symbol, bars in judged.items() if symbol in shares
+    }  # fmt: skip
     return History(
-        base, own, dict(symbols), know(project, base, line, folder / RECORD_NAME)
-    )
+        base, own, dict(symbols), know(project, judged, line, folder / RECORD_NAME),
+        factors={
+            key: share_factor(feed[key[0]], shares[key[0]], bars)
+            for key, bars in own.items() if key[0] in shares
+        },
+        payouts={
+            symbol: payouts(feed[symbol], shares[symbol], bars)
+            for symbol, bars in base.items() if symbol in shares
+        },
+    )  # fmt: skip

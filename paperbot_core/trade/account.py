@@ -11,6 +11,7 @@ from typing import Any
 from paperbot_core.api import Notice
 from paperbot_core.config.project import Project
 from paperbot_core.diagnostics import user_error
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.events import Event
 from paperbot_core.domain.market import DAY_MS, Bar
 from paperbot_core.domain.words import Mode
@@ -142,6 +143,10 @@ class Account:
         """Every symbol whose bars are needed: the traded ones and the one that tells the regime."""
         key = self.bank.conditions.regime_key
         return tuple(sorted({*self.layout.traded, *([key[0]] if key else [])}))
+
+    def know(self, events: Mapping[str, CorporateEvents]) -> None:
+        """Take the splits and dividends of symbols: before `begin`, or anew between two bars."""
+        self.bank.know(events)
 
     def stored_bars(self, symbol: str) -> list[Bar]:
         """Return the bars of a symbol that the journal already holds, oldest first."""

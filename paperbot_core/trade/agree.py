@@ -12,14 +12,15 @@ _TOLERANCE = 1e-6
 
 
 def journal_cash(reader: JournalReader, start: float) -> Decimal:
-    """Return the cash that the booked fills leave of `start`, in quote currency."""
+    """Return the cash that fills and dividends leave of `start`, in quote currency."""
     cash = Decimal(repr(start))
     for fill in reader.table("fills"):
         notional = Decimal(fill["quantity"]) * Decimal(fill["price"])
         cash += notional if fill["action"] == "sell" else -notional
         if fill["fee_asset"] != "base":
             cash -= Decimal(fill["fee_quote"])
-    return cash
+    paid = (row["amount"] for row in reader.table("corporate") if row["kind"] == "dividend")
+    return cash + sum(map(Decimal, paid), Decimal(0))
 
 
 def check_agreement(reader: JournalReader, state: State) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import Bar
 from paperbot_core.lang.live import Live
 from paperbot_core.lang.strategy import CompiledStrategy, share_live
@@ -13,12 +14,15 @@ from paperbot_core.plugins_signals import BarSignals, SignalSource
 from paperbot_core.trade.conditions import Conditions, Key
 from paperbot_core.trade.feed import group
 from paperbot_core.trade.ladder import Ladder
+from paperbot_core.trade.shares import PaidBar, ShareLadder
 
 
 class SignalBank:
     """Timeframes, row numbers and running signals of every symbol of a session.
 
     `rows` counts the closed bars of each key; the number of the bar that closes next is the count.
+    Strategies and guards see shares in units of the first one; `paid` has the believed bars of the
+    last close as they were paid, of symbols with splits and dividends.
     """
 
     def __init__(
@@ -47,10 +51,12 @@ class SignalBank:
         conditions.follow(keys)
         conditions.choose(mode_choosers(strategies, symbols))
         self.rows: dict[Key, int] = dict.fromkeys(sorted(keys), 0)
-        self._ladders = {
+        self._feed_ms = feed_ms
+        self._ladders: dict[str, Ladder | ShareLadder] = {
             symbol: Ladder(feed_ms, [tf for s, tf in keys if s == symbol])
             for symbol in sorted({s for s, _ in keys})
         }
+        self.paid: dict[Key, PaidBar] = {}
         self._lives: dict[Key, Live] = {}
         self._asked: dict[Key, list[BarSignals]] = defaultdict(list)
         self._signals: dict[tuple[str, str], BarSignals] = {}
@@ -66,6 +72,16 @@ class SignalBank:
                     plugin = source.live(compiled)
                     self._asked[key].append(plugin)
                     self._signals[compiled.file.name, key[0]] = plugin
+
+    def know(self, events: Mapping[str, CorporateEvents]) -> None:
+        """Take the splits and dividends of symbols: before any bar, or anew between two."""
+        for symbol, some in events.items():
+            ladder = self._ladders.get(symbol)
+            if isinstance(ladder, ShareLadder):
+                ladder.learn(some)
+            elif ladder is not None:
+                lengths = [tf for s, tf in self.rows if s == symbol]
+                self._ladders[symbol] = ShareLadder(self._feed_ms, lengths, some)
 
     def signals(self, strategy: str, symbol: str) -> BarSignals | None:
         """Return the running signals of one slot; None for one that was left behind."""
@@ -86,6 +102,7 @@ class SignalBank:
     def close(self, now: int) -> dict[Key, Bar]:
         """Return the believed bars that close at `now`, after telling the strategies of them."""
         closed: dict[Key, Bar] = {}
+        self.paid = {}
         ended = [bar for ladder in self._ladders.values() for bar in ladder.close(now)]
         if self._regime is not None:
             ended.sort(key=lambda bar: (bar.symbol, bar.tf_ms) != self._regime)
@@ -93,6 +110,9 @@ class SignalBank:
             believed = self.conditions.admit(bar)
             if believed is not None:
                 closed[bar.symbol, bar.tf_ms] = believed
+                ladder = self._ladders[bar.symbol]
+                if isinstance(ladder, ShareLadder):
+                    self.paid[bar.symbol, bar.tf_ms] = ladder.believe(bar.tf_ms)
                 self._tell(believed)
         self.conditions.advance(now)
         return closed

@@ -80,6 +80,31 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What an event of a company did to a slot at the open of a bar, before any fill.
+
+    Attributes:
+        slot: number of the slot.
+        bar_ts: open time of the bar, UTC ms.
+        dividend: cash for one share as it was before the split.
+        held: shares before the split, negative for a short.
+        paid: `held` times `dividend`.
+        split: new shares for one old.
+        quantity: shares after the split.
+        limit: price of the resting order after the split; None without one.
+    """
+
+    slot: int
+    bar_ts: int
+    dividend: float
+    held: float
+    paid: float
+    split: float
+    quantity: float
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """The account at the closes of a step, in quote currency; `drawdown_pct` is positive."""
 
@@ -98,6 +123,7 @@ class Outcome:
     """One step: `now` is its decision time; `legs` and `trades` are the kernel's tapes as rows."""
 
     now: int
+    settled: list[Settled] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
     trades: list[dict[str, Any]] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)

@@ -10,6 +10,7 @@ from typing import Any
 from paperbot_core.domain.events import (
     Action,
     AnchorMoved,
+    DividendPaid,
     EquityMarked,
     Event,
     FillBooked,
@@ -18,6 +19,7 @@ from paperbot_core.domain.events import (
     OrderPlaced,
     OrderReleased,
     ProposalMade,
+    SharesSplit,
     SignalRaised,
     TradingStateChanged,
     VerdictGiven,
@@ -53,6 +55,7 @@ class Recorder:
         """Return the events of one step; `moves` false leaves out all that moves an account."""
         found: list[Event] = []
         if moves:
+            found += self._settled(out)
             found += self._legs(out)
             found += self._marks(out)
         for raised in out.raised:
@@ -155,6 +158,26 @@ class Recorder:
         if place := self._place(rule):
             parts.append(f"policy={place}")
         return f"{parts[0]}: {', '.join(parts[1:])}" if len(parts) > 1 else parts[0]
+
+    def _settled(self, out: Outcome) -> list[Event]:
+        """Return what splits and dividends did; open orders are counted in new shares from here."""
+        found: list[Event] = []
+        for one in out.settled:
+            key = self._desk.slots[one.slot]
+            if one.paid != 0.0:
+                found.append(DividendPaid(
+                    out.now, key.strategy, key.symbol, one.bar_ts, amount(one.dividend),
+                    amount(one.held), amount(one.paid),
+                ))  # fmt: skip
+            if one.split != 1.0:
+                found.append(SharesSplit(
+                    out.now, key.strategy, key.symbol, one.bar_ts, amount(one.split),
+                    amount(one.quantity), None if one.limit is None else amount(one.limit),
+                ))  # fmt: skip
+                for open_ in (self.books.entries, self.books.exits):
+                    if order := open_.get(slot_text(key)):
+                        order[1], order[2] = order[1] * one.split, order[2] * one.split
+        return found
 
     def _legs(self, out: Outcome) -> list[Event]:
         found: list[Event] = []

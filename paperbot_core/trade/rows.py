@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from paperbot_core.domain.events import FillBooked, OrderKind
+from paperbot_core.domain.events import DividendPaid, FillBooked, OrderKind, SharesSplit
+
+#: What makes a trade.
+Booked = FillBooked | DividendPaid | SharesSplit
 
 
 @dataclass(slots=True)
@@ -24,14 +27,19 @@ class _Open:
     exited_qty: float = 0.0
     exited_value: float = 0.0
     fees: float = 0.0
+    income: float = 0.0
 
 
-def trade_rows(fills: Iterable[FillBooked]) -> list[dict[str, Any]]:
+def trade_rows(booked: Iterable[Booked]) -> list[dict[str, Any]]:
     """Return one row a finished trade, under the names of `backtest --trades`, oldest first."""
     open_: dict[tuple[str, str], _Open] = {}
     found: list[dict[str, Any]] = []
-    for fill in fills:
+    for fill in booked:
         key = (fill.strategy, fill.symbol)
+        if not isinstance(fill, FillBooked):
+            if key in open_:
+                _settle(open_[key], fill)
+            continue
         slot = open_.setdefault(key, _Open(fill.bar_ts))
         qty, price, fee = float(fill.quantity), float(fill.price), float(fill.fee_quote)
         slot.fees += fee
@@ -48,6 +56,14 @@ def trade_rows(fills: Iterable[FillBooked]) -> list[dict[str, Any]]:
     return found
 
 
+def _settle(slot: _Open, event: DividendPaid | SharesSplit) -> None:
+    if isinstance(event, DividendPaid):
+        slot.income += float(event.amount)
+        return
+    slot.entered_qty *= float(event.ratio)
+    slot.exited_qty *= float(event.ratio)
+
+
 def _row(fill: FillBooked, slot: _Open) -> dict[str, Any]:
     paid = slot.exited_value - slot.entered_value
     return {
@@ -55,7 +71,7 @@ def _row(fill: FillBooked, slot: _Open) -> dict[str, Any]:
         "entry_ts": slot.entry_ts, "entry_price": slot.entered_value / slot.entered_qty,
         "quantity": slot.entered_qty, "exit_ts": fill.bar_ts,
         "exit_price": slot.exited_value / slot.exited_qty, "fees": slot.fees,
-        "pnl": int(fill.side) * paid - slot.fees,
+        "pnl": int(fill.side) * paid - slot.fees + slot.income,
         "r_multiple": math.nan if fill.r_multiple is None else fill.r_multiple,
         "exit_reason": fill.exit_reason.name.lower(), "bars_held": fill.bars_held,
     }  # fmt: skip

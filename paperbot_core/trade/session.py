@@ -11,15 +11,17 @@ from pathlib import Path
 
 from paperbot_core.api import EventFact, Exchange, Notifier
 from paperbot_core.config.project import POLICY_NAME, Project
-from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, RetryableError, Severity
 from paperbot_core.diagnostics.redact import redact
+from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.event_text import render_event
 from paperbot_core.domain.events import Event, RunStarted, RunStopped
-from paperbot_core.domain.market import Bar
+from paperbot_core.domain.market import DAY_MS, Bar
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.sender import NoticeSender
+from paperbot_core.market.membership_record import load_record
 from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade import notices
@@ -29,6 +31,7 @@ from paperbot_core.trade.feed import BarFeed, Batch
 from paperbot_core.trade.layout import bars_needed, feed_timeframe
 from paperbot_core.trade.outcome import Mark, Outcome
 from paperbot_core.trade.scheduler import beside, nightly_job
+from paperbot_core.trade.shares import ask_events, feed_of_shares
 from paperbot_core.trade.symbols import find_symbols, has_symbol
 
 #: Bars of history fetched from a live market, at least; a stored one gives all it has.
@@ -86,7 +89,10 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class SessionResult:
-    """How a session ended. `steps` are decision times of the feed, `last_seq` the journal's end."""
+    """How a session ended. `steps` are decision times of the feed, `last_seq` the journal's end.
+
+    `shares` are the splits and dividends that it knew, by symbol.
+    """
 
     run_id: str
     mode: Mode
@@ -100,6 +106,7 @@ class SessionResult:
     feed_ms: int
     refused_bars: int
     start_cash: float
+    shares: Mapping[str, CorporateEvents] = field(default_factory=dict)
 
 
 class Session:
@@ -114,8 +121,12 @@ class Session:
         self.since: int | None = None
         #: What `start` left out of the warm-up.
         self.spared: list[Bar] = []
+        self._shares: dict[str, CorporateEvents] = {}
+        self._asked_day = -1
         self._beat = self._looked = self._watched = 0.0
         self._policy_told = self._faults_told = False
+        #: Size of the record of the universe when it was read last; it only grows.
+        self._recorded = 0
 
     async def run(self, *, stop: asyncio.Event, bars: int | None = None) -> SessionResult:
         """Trade until the market ends, `bars` decision times have passed, or `stop` is set.
@@ -156,6 +167,7 @@ class Session:
             self.setup.run_id, self.setup.mode, reason, self.steps, first_seq,
             account.journal.head.seq, mark, account.plan.strategies, account.layout.traded,
             feed.feed_ms, feed.guard.total, account.state.cash,
+            {symbol: some for symbol, some in self._shares.items() if len(some)},
         )  # fmt: skip
 
     def open(self) -> Journal:
@@ -190,6 +202,9 @@ class Session:
             self.watcher.on_warning(Diagnostic("PB8019", text, severity=Severity.WARNING))
         for warning in traded.warnings:
             self.watcher.on_warning(warning)
+        wanted = {s for some in traded.symbols.values() for s in some}
+        self._shares = await ask_events(setup.exchange, wanted)
+        feed_ms = await feed_of_shares(setup.exchange, self._shares, feed_ms)
         account = Account(
             AccountPlan(
                 setup.project, traded.strategies, traded.symbols, setup.mode, setup.market,
@@ -200,6 +215,9 @@ class Session:
         symbols = account.watched
         live = await self._is_live(symbols[0], feed_ms)
         feed = BarFeed(setup.exchange, symbols, feed_ms, live=live)
+        self._shares |= await ask_events(setup.exchange, {*symbols} - {*self._shares})
+        # Where all is known from the start, the others need none of the work that shares make.
+        account.know({s: some for s, some in self._shares.items() if live or len(some)})
         stored, fresh = await self._past(account, feed)
         times = sorted({b.close_ts for b in fresh})
         cut = times[-spare] if spare and account.now is None and len(times) > spare else None
@@ -256,6 +274,8 @@ class Session:
             if stop.is_set():
                 return "asked to stop"
             if batch is not None:
+                if feed.live:
+                    await self._learn(account, batch.now)
                 self.step(account, feed, batch)
                 if limit is not None and self.steps >= limit:
                     return f"{limit} bars done"
@@ -278,6 +298,19 @@ class Session:
             batch.now, outcomes, account.mark(), time.perf_counter() - began
         )
         return outcomes
+
+    async def _learn(self, account: Account, now: int) -> None:
+        """Ask for splits and dividends again, at the first close of each UTC day."""
+        if now // DAY_MS == self._asked_day:
+            return
+        try:
+            self._shares = await ask_events(self.setup.exchange, account.watched)
+        except RetryableError as error:
+            for problem in error.diagnostics:  # asked again at the next close
+                self.watcher.on_warning(replace(problem, severity=Severity.WARNING))
+            return
+        self._asked_day = now // DAY_MS
+        account.know(self._shares)
 
     def _refused(self, feed: BarFeed) -> None:
         for bar, why in feed.guard.refused:
@@ -305,6 +338,7 @@ class Session:
         if now - self._watched >= _WATCH_S:
             self._watched = now
             self._watch_policy()
+            self._watch_record(account)
 
     def _watch_policy(self) -> None:
         project = self.setup.project
@@ -320,6 +354,19 @@ class Session:
                 help="to stop entries at once: `paperbot halt`",
             ))  # fmt: skip
         self._policy_told = changed
+
+    def _watch_record(self, account: Account) -> None:
+        """Take what was recorded of the universe while the session runs."""
+        record = self.setup.record
+        size = record.stat().st_size if record is not None and record.is_file() else 0
+        if record is None or size == self._recorded:
+            return
+        self._recorded = size
+        try:
+            account.bank.conditions.learn(load_record(record))
+        except PaperbotError as error:
+            for diagnostic in error.diagnostics:
+                self.watcher.on_warning(replace(diagnostic, severity=Severity.WARNING))
 
     def _tell(self, events: Sequence[Event], journal: Journal) -> None:
         if events:

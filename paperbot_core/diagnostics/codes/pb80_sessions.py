@@ -109,7 +109,8 @@ CODES: list[Code] = [
     Code(
         "PB8014",
         "the exchange plugin failed",
-        "The stream of bars ended with an error that is not one of ours.",
+        "The stream of bars ended with an error that is not one of ours, or the plugin told splits "
+        "and dividends that cannot be.",
         "The plugin broke its contract; the session stopped with everything committed.",
         "a plugin whose `stream_bars` raises KeyError",
         "Report it to the plugin's author and start the session again: it goes on where it was.",

@@ -18,7 +18,7 @@ from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.check import check_project, compile_loaded
-from paperbot_core.research.conditions import condition_facts
+from paperbot_core.research.conditions import condition_facts, never_chosen
 from paperbot_core.research.history import History, load_history
 from paperbot_core.research.metrics_breakdown import breakdowns
 from paperbot_core.research.request import BacktestRequest
@@ -227,7 +227,7 @@ def summarise(
     found = [d.message for d in ready.warnings]
     found += [d.message for d in faults]
     found += run.review.summary() if run.review is not None else []
-    found += never_ready(stage, ready.strategies)
+    found += never_ready(stage, ready.strategies) + never_chosen(stage)
     found += shaping_warnings(run, rejections, halted_at)
     return {
         "run_id": "bt-" + run_identity(ready, stage),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paperbot_core.config.project import Project
-from paperbot_core.domain.market import Candles
+from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.lang.regimes import regime_name
 from paperbot_core.market.adaptive import ModeLine
 from paperbot_core.market.membership import from_candles
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from paperbot_core.research.history import History
+    from paperbot_core.research.simulate import Stage
 
 #: Close times (UTC ms), and the number of the regime from each on.
 RegimeLine: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
@@ -77,6 +78,22 @@ def condition_facts(
         "refused_bars": dict(sorted(refused.items())), "regime": regimes, "universe": changes,
         "modes": chosen,
     }
+
+
+def never_chosen(stage: Stage) -> list[str]:
+    """Say where an adaptive strategy chose no mode at any bar, so that nothing could enter."""
+    found = []
+    for (family, symbol), line in sorted(stage.modes.items()):
+        if line.changes():
+            continue
+        chooser = stage.choosers[family, symbol]
+        columns = stage.columns[symbol, chooser.tf_ms]
+        why = chooser.text(chooser.values_at(columns, len(columns) - 1))
+        found.append(
+            f"{family} never chose a mode on {symbol}: {why}; the data has {len(columns)} bars of "
+            f"{timeframe_text(chooser.tf_ms)}, {chooser.warmup} are enough"
+        )
+    return found
 
 
 def know(

@@ -100,6 +100,18 @@ def test_a_run_without_modes_has_no_such_table(run: SavedRun) -> None:
     assert "Mode " not in render_summary(bare)
 
 
+def test_a_history_that_is_too_short_is_told(project: Path, tmp_path: Path) -> None:
+    made = sw.walk("BTC/USDT", 96 * 40, 3, tf_ms=15 * MINUTE_MS, sigma=0.003)
+    sw.write_candles(tmp_path, made)
+    facts = run_backtest(project, BacktestRequest(("turns",), (tmp_path,))).facts
+    told = [text for text in facts["warnings"] if "chose a mode" in text]
+    assert told == [
+        "turns never chose a mode on BTC/USDT: trend and volatility and liquidity not known; the "
+        "data has 3840 bars of 15m, 11519 are enough"
+    ]
+    assert facts["trades"] == 0
+
+
 def test_why_says_which_mode_was_chosen(result: BacktestResult) -> None:
     ts, mode = result.facts["conditions"]["modes"]["turns"]["BTC/USDT"][1]
     answer = explain_bar(result.facts, result.trades, "BTC/USDT", ts - 1, ["turns"])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from paperbot_core.domain.events import ConditionChanged
+from paperbot_core.domain.events import ConditionChanged, VerdictGiven
+from paperbot_core.domain.words import Rule
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.verify import verify
-from paperbot_core.research.backtest import run_backtest
+from paperbot_core.research.backtest import prepare, run_backtest
 from paperbot_core.research.request import BacktestRequest
-from paperbot_core.trade.status import account_trades
+from paperbot_core.research.sweep import sweep
+from paperbot_core.trade.status import account_status, account_trades
 from tests import session_world as sw
 
 SYMBOLS = ("BTC/USDT", "SOL/USDT", "DOGE/USDT")
@@ -110,6 +113,13 @@ def test_the_choice_is_recorded_as_the_backtest_reports_it(candles: Path, tmp_pa
         assert recorded == [(ts, mode or "none") for ts, mode in changes]
         assert {mode for _, mode in recorded} == {"scalping", "intraday", "swing"}
     assert all(e.detail.startswith("scores scalping ") for e in told)
+    last = {symbol: changes[-1][1] for symbol, changes in
+            result.facts["conditions"]["modes"]["turns"].items()}
+    assert account_status(path, cash=10_000.0)["modes"] == {"turns": last}
+    with JournalReader(path) as reader:
+        refused = [e for _, e in reader.events(kinds=("VerdictGiven",))
+                   if isinstance(e, VerdictGiven) and e.rule is Rule.MODE_NOT_CHOSEN]
+    assert any("` is chosen: scores scalping" in e.reason for e in refused)
 
 
 def test_one_mode_alone_still_waits_to_be_chosen(candles: Path, tmp_path: Path) -> None:
@@ -121,3 +131,20 @@ def test_one_mode_alone_still_waits_to_be_chosen(candles: Path, tmp_path: Path) 
     result = run_backtest(project, BacktestRequest(("turns@swing",), (candles,)))
     assert {row["strategy"] for row in expected} == {"turns@swing"}
     assert result.facts["rejections"]["MODE_NOT_CHOSEN"] > 0
+
+
+def test_a_row_of_a_sweep_is_a_backtest(candles: Path, tmp_path: Path) -> None:
+    project = _project(tmp_path / "p", candles)
+    request = BacktestRequest(("turns",), (candles,))
+    rows: list[dict[str, dict[str, float]]] = [
+        {"turns": {"length": 5.0}}, {"turns": {"length": 9.0}, "turns@swing": {"length": 20.0}},
+    ]
+    for row in sweep(prepare(project, request), rows, count=len(rows)):
+        alone = run_backtest(project, replace(request, sets=row.params))
+        assert row.facts["final_equity"] == alone.facts["final_equity"]
+        lengths = {name: values["length"] for name, values in alone.facts["params"].items()}
+        own = 20.0 if row.number else 12.0
+        assert lengths == {
+            "turns@scalping": 3.0, "turns@swing": own,
+            "turns@intraday": row.params["turns"]["length"],
+        }  # fmt: skip

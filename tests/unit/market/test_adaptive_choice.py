@@ -40,11 +40,12 @@ def measures_by_hand(candles: Candles, row: int) -> list[float]:
         return math.sqrt(sum(math.log(close[j] / close[j - 1]) ** 2 for j in range(k - 3, k + 1)))
 
     def liquid(k: int) -> float:
-        return sum(close[j] * candles.volume[j] for j in range(k - 3, k + 1)) / WINDOW
+        turnover = close * candles.volume
+        return float(sum(turnover[j] for j in range(k - 3, k + 1))) / WINDOW
 
     def placed(of: Any) -> float:
         past = [of(k) for k in range(row - 5 * WINDOW + 1, row + 1)]
-        return (past[-1] - min(past)) / (max(past) - min(past))
+        return float((past[-1] - min(past)) / (max(past) - min(past)))
 
     way = sum(abs(close[j] - close[j - 1]) for j in range(row - WINDOW + 1, row + 1))
     trend = abs(close[row] - close[row - WINDOW]) / way

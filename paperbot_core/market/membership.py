@@ -4,7 +4,7 @@ A snapshot is due at every refresh time (`refresh_times`) and at 00:00 UTC of da
 is listed or delisted. It is made at the first decision at or after that time, from the bars that
 close by then, and is in force for that decision and those that follow. Where no bar closes between
 one due time and the next, nobody decides, and there is no snapshot. The first one is that of the
-first decision there is.
+first decision there is. What was recorded goes before what candles tell, for a week.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from paperbot_core.domain.market import Bar, Candles, Floats, Ints
 
 _DEFAULT_REFRESH_HOURS = 24
+#: How long a recorded snapshot goes before candles, at least; twice the refresh if that is longer.
+#: A record that nobody keeps up must not freeze the universe of later years.
+HOLDS_MS = 7 * DAY_MS
 
 
 class Membership:
@@ -55,6 +58,11 @@ class Membership:
         """Return the snapshot in force at `ts` (UTC ms), None before the first."""
         place = bisect_right(self._times, ts)
         return self._snapshots[place - 1] if place else None
+
+    def next_after(self, ts: int) -> int | None:
+        """Return the time of the first snapshot after `ts` (UTC ms), None after the last."""
+        place = bisect_right(self._times, ts)
+        return self._times[place] if place < len(self._times) else None
 
     def tier_at(self, symbol: str, ts: int) -> str | None:
         """Return the tier of a symbol at `ts` (UTC ms), None if it is no member then."""
@@ -139,7 +147,7 @@ def from_candles(
 ) -> Membership:
     """Return who was in the universe over the time of the candles.
 
-    From the first recorded snapshot on the record is used instead of the candles. A universe that
+    A recorded snapshot goes before the candles as long as it holds (`HOLDS_MS`). A universe that
     never changes (`is_static`) has one snapshot, with the symbols of its tiers.
 
     Args:
@@ -148,20 +156,27 @@ def from_candles(
             timeframe each. Bars that close after T change nothing up to T.
         recorded: snapshots as they were recorded, in any order.
     """
-    record = Membership(recorded).snapshots
-    end = record[0].ts if record else None
+    record = Membership(recorded)
     closes = {symbol: c.ts + c.tf_ms for symbol, c in candles.items() if len(c)}
     made: list[Snapshot] = []
     if closes:
         first = min(int(close[0]) for close in closes.values())
-        last = max(int(close[-1]) for close in closes.values())
-        stop = last + 1 if end is None else min(last + 1, end)
-        due = [first, *_due_times(universe, first + 1, stop - 1)] if first < stop else []
-        for place, ts in enumerate(due):
-            following = due[place + 1] if place + 1 < len(due) else stop
-            if any(_closes_in(close, ts, following) for close in closes.values()):
+        stop = max(int(close[-1]) for close in closes.values()) + 1
+        due = [first, *_due_times(universe, first + 1, stop - 1)]
+        for ts, following in zip(due, [*due[1:], stop], strict=True):
+            end = min(following, record.next_after(ts) or following)
+            decided = any(_closes_in(close, ts, end) for close in closes.values())
+            if decided and _holding(universe, record, ts) is None:
                 made.append(_of_candles(universe, candles, ts))
-    return Membership([*made, *record])
+    return Membership([*made, *record.snapshots])
+
+
+def _holding(universe: UniverseFile, record: Membership, due: int) -> Snapshot | None:
+    """Return the recorded snapshot that still holds at a due time; None if candles must tell."""
+    found = record.at(due)
+    if found is None or due - found.ts > max(HOLDS_MS, 2 * _refresh_ms(universe)):
+        return None
+    return found
 
 
 def _of_candles(universe: UniverseFile, candles: Mapping[str, Candles], ts: int) -> Snapshot:
@@ -227,17 +242,21 @@ class MembershipBook:
 
         It, or the one before, is `current` and in force for decisions at `now`.
         """
+        due = now if self.current is None else _latest_due(self._universe, now)
         recorded = self._record.at(now)
-        if recorded is not None:
-            if recorded is self.current:
-                return None
+        if recorded is not None and recorded.ts <= due:
+            recorded = _holding(self._universe, self._record, due)
+        if recorded is not None and (self.current is None or recorded.ts > self.current.ts):
             self.current = recorded
             return recorded
-        due = now if self.current is None else _latest_due(self._universe, now)
-        if self.current is not None and due <= self.current.ts:
+        if recorded is not None or (self.current is not None and due <= self.current.ts):
             return None
         self.current = self._make(due)
         return self.current
+
+    def learn(self, recorded: Sequence[Snapshot]) -> None:
+        """Take what was recorded since; it counts from the next decision on."""
+        self._record = Membership(recorded)
 
     def _make(self, ts: int) -> Snapshot:
         if self._universe.is_static:

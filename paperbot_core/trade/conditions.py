@@ -6,7 +6,7 @@ Kept bar by bar, with the answers that a backtest gets over the whole history.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -149,6 +149,11 @@ class Conditions:
         if after is not None:
             self._join_and_leave(now, {} if before is None else before.tiers, after)
             self._tiers |= after.tiers
+
+    def learn(self, recorded: Sequence[Snapshot]) -> None:
+        """Take what was recorded of the universe since; it counts from the next decision on."""
+        if self._book is not None:
+            self._book.learn(recorded)
 
     def tier(self, symbol: str) -> str | None:
         """Return the tier of a symbol now; None for one that is not a member."""

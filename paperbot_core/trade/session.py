@@ -22,6 +22,7 @@ from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.sender import NoticeSender
 from paperbot_core.market.membership_record import load_record
+from paperbot_core.market.adaptive import choice_bars, mode_choosers
 from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade import notices
@@ -251,6 +252,8 @@ class Session:
         fresh: list[Bar] = []
         detector = account.plan.watch.detector
         slow = 0 if detector is None else detector.warmup * detector.tf_ms // feed.feed_ms
+        choosers = mode_choosers(account.plan.strategies, account.plan.symbols)
+        slow = max(slow, choice_bars(choosers.values(), feed.feed_ms))
         count = max(HISTORY_BARS, 4 * bars_needed(account.plan.strategies, feed.feed_ms), 2 * slow)
         since = _wall_ms() - count * feed.feed_ms if feed.live else 0
         for symbol in account.watched:

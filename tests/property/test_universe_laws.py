@@ -48,7 +48,7 @@ def replayed(
 
 
 def recorded(draw: st.DataObject, universe: UniverseFile) -> list[Snapshot]:
-    times = draw.draw(st.lists(st.integers(-70, 110), max_size=3), label="recorded at hours")
+    times = draw.draw(st.lists(st.integers(-300, 110), max_size=3), label="recorded at hours")
     return [
         select(universe, DAY + hour * HOUR_MS, draw.draw(facts()), candles=False) for hour in times
     ]

@@ -21,8 +21,8 @@ from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.sender import NoticeSender
-from paperbot_core.market.membership_record import load_record
 from paperbot_core.market.adaptive import choice_bars, mode_choosers
+from paperbot_core.market.membership_record import load_record
 from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade import notices

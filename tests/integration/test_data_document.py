@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +24,15 @@ SYMBOLS = ("ADA", "ATOM", "AVAX", "BCH", "BTC", "DOT", "ETH", "LINK", "SOL", "XR
 ROWS = 1_500
 
 
-def _commands(root: Path) -> list[list[str]]:
-    blocks = re.findall(
-        r"^```sh\n(.*?)^```", (root / "docs/data.md").read_text("utf-8"), re.M | re.S
-    )
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("paperbot ")]
+def _blocks(root: Path) -> list[tuple[str, str]]:
+    """Return the code blocks of the page: language and text."""
+    page = (root / "docs/data.md").read_text("utf-8")
+    return re.findall(r"^```(sh|yaml)\n(.*?)^```", page, re.M | re.S)
+
+
+def _commands(block: str) -> list[list[str]]:
+    lines = [line for line in block.splitlines() if line.startswith("paperbot ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
 def _downloads(folder: Path) -> None:
@@ -52,20 +54,23 @@ def _downloads(folder: Path) -> None:
 def test_each_command_works_as_typed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("paperbot.yaml", "policy.yaml", "universe.yaml"):
-        shutil.copy(root / name, tmp_path / name)
-    shutil.copytree(root / "strategies.d", tmp_path / "strategies.d")
-    _downloads(tmp_path / "downloads")
     monkeypatch.chdir(tmp_path)
-    commands = _commands(root)
-    assert len(commands) >= 10
-    for words in commands:
-        if words[:2] == ["data", "sql"] and find_spec("duckdb") is None:
-            continue
-        done = CliRunner().invoke(cli, words)
-        # The files that were downloaded fail, and only they.
-        wanted = 1 if words[:3] == ["data", "check", "downloads"] else 0
-        assert done.exit_code == wanted, f"{words}\n{done.output}"
+    _downloads(tmp_path / "downloads")
+    count = 0
+    for language, block in _blocks(root):
+        if block.startswith("# universe.yaml\n"):
+            (tmp_path / "universe.yaml").write_text(block)
+        for words in _commands(block) if language == "sh" else ():
+            count += 1
+            if words[:2] == ["data", "sql"] and find_spec("duckdb") is None:
+                continue
+            done = CliRunner().invoke(cli, words)
+            # The files that were downloaded fail, and only they.
+            wanted = 1 if words[:3] == ["data", "check", "downloads"] else 0
+            assert done.exit_code == wanted, f"{words}\n{done.output}"
+            if "--why" in words:
+                assert "delisted" in done.output
+    assert count >= 15
     lake = Lake(tmp_path / "data")
     assert [key.symbol for key, _manifest in lake.series()] == [f"{s}/USDT" for s in SYMBOLS]
     assert len(list(lake.root.glob("gold/binance/*.parquet"))) == 30
@@ -78,8 +83,5 @@ def test_the_gates_shown_are_the_defaults(root: Path) -> None:
 
     from paperbot_core.config.settings import DataGates
 
-    block = re.search(
-        r"^```yaml\n(.*?)^```", (root / "docs/data.md").read_text("utf-8"), re.M | re.S
-    )
-    assert block is not None
-    assert yaml.safe_load(block[1])["data"]["gates"] == DataGates().model_dump()
+    [gates] = [text for language, text in _blocks(root) if "gates:" in text and language == "yaml"]
+    assert yaml.safe_load(gates)["data"]["gates"] == DataGates().model_dump()

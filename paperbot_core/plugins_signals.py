@@ -61,8 +61,11 @@ class BarSignals(Protocol):
     def value(self, node: Node) -> float:
         """Return the last value of a node of the strategy."""
 
-    def reason(self, rule: str) -> str:
-        """Return the text of a rule such as `entry.long.0` for the last bar taken."""
+    def reason(self, rule: str, factor: float = 1.0) -> str:
+        """Return the text of a rule such as `entry.long.0` for the last bar taken.
+
+        Its prices are told as paid at `factor` (see `lang.units.as_paid`).
+        """
 
 
 class Faults:
@@ -151,10 +154,16 @@ class SignalSource:
             return LiveSignals(compiled)
         return PluginSignals(compiled, self._build(compiled), self.faults)
 
-    def reason(self, compiled: CompiledStrategy, columns: Columns, rule: str, row: int) -> str:
-        """Return the text of a rule at a row of `columns`, for which `batch` was called."""
+    def reason(
+        self, compiled: CompiledStrategy, columns: Columns, rule: str, row: int,
+        factor: float = 1.0,
+    ) -> str:  # fmt: skip
+        """Return the text of a rule at a row of `columns`, for which `batch` was called.
+
+        Its prices are told as paid at `factor` (see `lang.units.as_paid`).
+        """
         if compiled.file.uses is None:
-            return compiled.reasons[rule].text(lambda node: columns.value(node, row))
+            return compiled.reasons[rule].text(lambda node: columns.value(node, row), factor)
         said = self.said(compiled, columns, rule, row)
         return "" if said is None else said.reason
 
@@ -211,8 +220,11 @@ class PluginSignals:
         """Return the last value of a node of this strategy."""
         return self._rules.value(node)
 
-    def reason(self, rule: str) -> str:
-        """Return the plugin's text for a rule such as `entry.long.0`; empty if it gave none."""
+    def reason(self, rule: str, factor: float = 1.0) -> str:
+        """Return the plugin's text for a rule such as `entry.long.0`; empty if it gave none.
+
+        It is in the plugin's own words: `factor` changes nothing in it.
+        """
         said = _said(self.signals, rule)
         return "" if said is None else said.reason
 

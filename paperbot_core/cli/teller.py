@@ -14,14 +14,16 @@ from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.events import (
     AnchorMoved,
     ConditionChanged,
+    DividendPaid,
     Event,
     FillBooked,
     ProposalMade,
+    SharesSplit,
     TradingStateChanged,
     VerdictGiven,
 )
 from paperbot_core.domain.words import Mode, TradingState
-from paperbot_core.trade.notices import condition_text, fill_title, is_news
+from paperbot_core.trade.notices import condition_text, fill_title, is_news, shares_title
 from paperbot_core.trade.session import Watcher
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Teller(Watcher):
         for event in events:
             if isinstance(event, FillBooked):
                 self.say(event.ts, fill_title(event))
+            elif isinstance(event, DividendPaid | SharesSplit):
+                self.say(event.ts, shares_title(event))
             elif isinstance(event, VerdictGiven) and not event.approved and is_news(event):
                 self._once(event, f"refused {event.symbol} for {event.strategy}: {event.reason}")
             elif isinstance(event, ProposalMade) and self._mode is Mode.DRY_RUN:

@@ -10,6 +10,7 @@ from paperbot_core.config.strategy import EntryRule, ExitRule, StrategyFile
 from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.lang.graph import Graph, Kind, Node
 from paperbot_core.lang.scope import Expression
+from paperbot_core.lang.units import as_paid
 
 #: A percentage for all, or one for each tier of the universe.
 SizeByTier = float | Mapping[str, float]
@@ -24,9 +25,12 @@ class Reason:
 
     pieces: tuple[str | Node, ...]
 
-    def text(self, value_of: Callable[[Node], float]) -> str:
-        """Return the text with the values of one bar."""
-        return "".join(p if isinstance(p, str) else _shown(p, value_of(p)) for p in self.pieces)
+    def text(self, value_of: Callable[[Node], float], factor: float = 1.0) -> str:
+        """Return the text with the values of one bar, as paid at `factor` (see `units.as_paid`)."""
+        return "".join(
+            p if isinstance(p, str) else _shown(p, as_paid(value_of(p), p.unit, factor))
+            for p in self.pieces
+        )
 
 
 def _shown(node: Node, value: float) -> str:

@@ -11,7 +11,7 @@ from paperbot_core.lang.compiled import CompiledStrategy
 from paperbot_core.lang.graph import Kind, Node
 from paperbot_core.lang.scope import Expression
 from paperbot_core.lang.syntax import Expr, Index, Name, Number, Text, children
-from paperbot_core.lang.units import unit_text
+from paperbot_core.lang.units import as_paid, unit_text
 
 #: How many features that read features are followed; beyond that only their value is shown.
 _FEATURES_MAX = 8
@@ -36,14 +36,18 @@ class Explained:
     parts: tuple[Explained, ...] = ()
 
 
-def explain(compiled: CompiledStrategy, columns: Columns, row: int) -> dict[str, Explained]:
+def explain(
+    compiled: CompiledStrategy, columns: Columns, row: int, factor: float = 1.0
+) -> dict[str, Explained]:
     """Return the tree of every expression of a strategy at one row of its own candles.
+
+    Prices and volumes are told as paid at `factor` (see `units.as_paid`), on earlier bars too.
 
     Keys are the names of `CompiledStrategy.expressions` without `feature.`: named features
     appear below the rules that read them. `dataclasses.asdict` makes plain JSON of a tree.
     Times of longer timeframes: the value is that of the last bar closed at this row's close.
     """
-    view = _View(compiled, columns)
+    view = _View(compiled, columns, factor)
     return {
         name: view.part(expression.syntax, expression, row, 0)
         for name, expression in compiled.expressions.items()
@@ -55,6 +59,7 @@ def explain(compiled: CompiledStrategy, columns: Columns, row: int) -> dict[str,
 class _View:
     compiled: CompiledStrategy
     columns: Columns
+    factor: float
 
     def part(self, expr: Expr, owner: Expression, row: int, followed: int) -> Explained:
         """Explain one part of `owner`; `followed` counts the features passed on the way."""
@@ -101,6 +106,7 @@ class _View:
             truth = {1: "true", 0: "false"}.get(int(value), missing) if ready else missing
             return Explained(text, "condition", None, truth, "", frame, parts)
         known = not math.isnan(value)
+        value = as_paid(value, node.unit, self.factor)
         unit = "" if node.unit is None else unit_text(node.unit)
         return Explained(
             text, "number", value if known else None, "" if known else missing, unit, frame, parts

@@ -198,9 +198,12 @@ class LiveSignals:
         """Return the last value of a node of this strategy."""
         return constant_value(node) if node.is_constant else self.live.values[self.live.slot(node)]
 
-    def reason(self, rule: str) -> str:
-        """Return the text of a rule such as `entry.long.0` for the last bar taken."""
-        return self.compiled.reasons[rule].text(self.value)
+    def reason(self, rule: str, factor: float = 1.0) -> str:
+        """Return the text of a rule such as `entry.long.0` for the last bar taken.
+
+        Its prices are told as paid at `factor` (see `units.as_paid`).
+        """
+        return self.compiled.reasons[rule].text(self.value, factor)
 
     def is_ready(self) -> bool:
         """Tell whether everything that decides was warm at the last bar taken."""

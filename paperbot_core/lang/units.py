@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from paperbot_core.features.defining import unit_name
 from paperbot_core.features.function import PRICE, RATIO, VOLUME, Function, Unit, UnitError
 
-__all__ = ["PRICE", "RATIO", "VOLUME", "Unit", "call_unit", "divide", "multiply", "unit_text"]
+__all__ = [
+    "PRICE", "RATIO", "VOLUME", "Unit", "as_paid", "call_unit", "divide", "multiply", "unit_text",
+]  # fmt: skip
 
 
 def unit_text(unit: Unit | None) -> str:
     """Return a unit in words: `price`, `price * volume`, `ratio`, or `literal`."""
     return "literal" if unit is None else unit_name(unit)
+
+
+def as_paid(value: float, unit: Unit | None, factor: float) -> float:
+    """Return a value in units of the first share in the prices and shares of a day.
+
+    `factor` is how many shares of the day one first share is: prices are divided by it, volumes
+    multiplied.
+    """
+    power = 0 if unit is None else unit[0] - unit[1]
+    return value / factor if power == 1 else value * factor ** -power
 
 
 def multiply(left: Unit | None, right: Unit | None) -> Unit | None:

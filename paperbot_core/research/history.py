@@ -60,8 +60,8 @@ class History:
     policy's guards did not believe.
 
     Of shares with splits or dividends, `own` is in units of the first share: `factors` has what a
-    price paid was multiplied by at each of its rows, and `payouts` what comes into force at each
-    row of `base`.
+    price paid was multiplied by at each of its rows, `paid` these rows as they were paid, and
+    `payouts` what comes into force at each row of `base`.
     """
 
     base: Mapping[str, Candles]
@@ -73,6 +73,15 @@ class History:
     refused: tuple[RefusedBar, ...] = ()
     factors: Mapping[Key, Floats] = field(default_factory=dict)
     payouts: Mapping[str, Payouts] = field(default_factory=dict)
+    paid: Mapping[Key, Candles] = field(default_factory=dict)
+
+    def factor(self, key: Key, row: int) -> float:
+        """Return what prices paid were multiplied by at a row of `own`; 1 without events."""
+        return float(self.factors[key][row]) if key in self.factors else 1.0
+
+    def as_paid(self, key: Key) -> Candles:
+        """Return the bars of `own` in the prices that were paid."""
+        return self.paid.get(key, self.own[key])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +151,7 @@ def load_history(
     return History(
         base, own, symbols, conditions, tuple(reader.files_read()), tuple(warnings),
         tuple(reader.refused), reader.factors(own), reader.payouts(base),
+        {key: reader.paid(*key) for key in own if reader.events(key[0]) is not None},
     )  # fmt: skip
 
 

@@ -289,8 +289,9 @@ def reviewer(
 
     def reason_of(slot: int, rule: str, row: int) -> str:
         compiled, symbol = slots[slot]
-        columns = stage.columns[symbol, compiled.timeframe_ms]
-        return source.reason(compiled, columns, rule, first + row)
+        key = (symbol, compiled.timeframe_ms)
+        factor = stage.history.factor(key, first + row)
+        return source.reason(compiled, stage.columns[key], rule, first + row, factor)
 
     return lambda kernel: RiskReview(kernel, setup.checks, setup.policy, reason_of)
 

@@ -259,10 +259,12 @@ def _explained(
     if steps:
         tier = run.moments[steps[-1]].markets[spec["market"]]["tier"]
         instrument = replace(instrument, tier=world.desk.tier_names[tier])
+    history, frame = world.stage.history, (key.symbol, compiled.timeframe_ms)
     view = SlotView(
-        slot, compiled, own, world.stage.columns[key.symbol, compiled.timeframe_ms], spec,
-        instrument, world.policy, world.places, world.source, world.make_review is not None,
-        world.universe, world.stage.history.conditions, _choice(world.stage, key),
+        slot, compiled, history.as_paid(frame), world.stage.columns[frame], spec, instrument,
+        world.policy, world.places, world.source, world.make_review is not None,
+        world.universe, history.conditions, _choice(world.stage, key),
+        partial(history.factor, frame),
     )  # fmt: skip
     if steps:
         moments = tuple(run.moments[n] for n in steps)

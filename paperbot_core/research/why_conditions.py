@@ -14,6 +14,7 @@ from paperbot_core.lang.parse import parse
 from paperbot_core.lang.signals import GROUPS
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.lang.syntax import Logic, Name
+from paperbot_core.lang.units import as_paid
 
 Row = dict[str, Any]
 
@@ -85,14 +86,19 @@ def _numbers(said: Signal | None) -> tuple[Explained, ...]:
     )  # fmt: skip
 
 
-def plugin_inputs(compiled: CompiledStrategy, columns: Columns, row: int) -> list[Row]:
-    """Return the named features that the plugin of a strategy was shown; conditions are 0 or 1."""
+def plugin_inputs(
+    compiled: CompiledStrategy, columns: Columns, row: int, factor: float = 1.0
+) -> list[Row]:
+    """Return the named features that the plugin of a strategy was shown; conditions are 0 or 1.
+
+    Prices and volumes are told as paid at `factor`, as by `trees_at`.
+    """
     if compiled.file.uses is None:
         return []
     found = []
     for name in compiled.file.features:
         expression = compiled.expressions[f"feature.{name}"]
-        number = columns.value(expression.root, row)
+        number = as_paid(columns.value(expression.root, row), expression.root.unit, factor)
         unknown = expression.root.kind is Kind.CONDITION and number == expression.root.unknown
         value = None if unknown or not math.isfinite(number) else number
         text = " ".join(expression.text.split())
@@ -110,11 +116,16 @@ def level_rows(trees: Mapping[str, Explained]) -> list[Row]:
     ]
 
 
-def trees_at(compiled: CompiledStrategy, columns: Columns, row: int) -> dict[str, Explained]:
-    """Return the tree of every rule and level of a strategy at one row of its own candles."""
+def trees_at(
+    compiled: CompiledStrategy, columns: Columns, row: int, factor: float = 1.0
+) -> dict[str, Explained]:
+    """Return the tree of every rule and level of a strategy at one row of its own candles.
+
+    Prices and volumes are told as paid at `factor` (see `lang.units.as_paid`).
+    """
     return {
         name: tree
-        for name, tree in explain(compiled, columns, row).items()
+        for name, tree in explain(compiled, columns, row, factor).items()
         if not name.startswith("reason.")
     }
 

@@ -215,6 +215,10 @@ def _history(
             key: share_factor(feed[key[0]], shares[key[0]], bars)
             for key, bars in own.items() if key[0] in shares
         },
+        paid={
+            key: as_traded(feed[key[0]], shares[key[0]], bars)
+            for key, bars in own.items() if key[0] in shares
+        },
         payouts={
             symbol: payouts(feed[symbol], shares[symbol], bars)
             for symbol, bars in base.items() if symbol in shares

@@ -39,7 +39,8 @@ _ACTIONS = {1: "buy", -1: "sell"}
 class SlotView:
     """One slot of a run that is being explained.
 
-    `number` is the slot's in the kernel; `candles` are its own bars and `columns` its values;
+    `number` is the slot's in the kernel; `candles` are its own bars as they were paid, `columns`
+    its values, and `factor` what prices were multiplied by for them at a row (1 without splits);
     `places` says where in policy.yaml the limit of a rule stands; `choice` gives the choice of an
     adaptive strategy at a decision time, see `mode_row`.
     """
@@ -57,12 +58,13 @@ class SlotView:
     universe: UniverseFile
     conditions: Conditions
     choice: Callable[[int], Row] | None = None
+    factor: Callable[[int], float] = lambda _row: 1.0
 
     def reason(self, rule: str, row: int) -> str:
         """Return the text of a rule such as `entry.long.0` at a row; empty if it has none."""
         if self.compiled.file.uses is None and rule not in self.compiled.reasons:
             return ""
-        return self.source.reason(self.compiled, self.columns, rule, row)
+        return self.source.reason(self.compiled, self.columns, rule, row, self.factor(row))
 
 
     def said(self, rule: str, row: int) -> Signal | None:
@@ -115,7 +117,8 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
     """Return everything about a slot on a bar that the run decided on."""
     s, last = view.number, seen.last
     box, after = last.boxes[s], last.after[s]
-    trees = trees_at(view.compiled, view.columns, seen.row)
+    factor = view.factor(seen.row)
+    trees = trees_at(view.compiled, view.columns, seen.row, factor)
     market = last.markets[view.spec["market"]]
     verdict = next((j for j in seen.run.judged if j.slot == s and j.now == last.now), None)
     outcome, because = decide_outcome(
@@ -144,7 +147,7 @@ def explain_slot(view: SlotView, seen: Seen) -> Row:
             view.compiled, trees, box["bits"],
             lambda rule: view.reason(rule, seen.row), lambda rule: view.said(rule, seen.row),
         ),
-        "levels": level_rows(trees) + plugin_inputs(view.compiled, view.columns, seen.row),
+        "levels": level_rows(trees) + plugin_inputs(view.compiled, view.columns, seen.row, factor),
         "during": during(seen.run, s, seen.moments[0].now, last.now),
         "position": {
             "before": position_row(view, seen.moments[0].before[s], None),

@@ -160,40 +160,39 @@ class Engine:
         box.trail, box.limit = row.trail / factor, row.limit / factor
         if not row.bits & w.ENTRY_BITS or self.kernel.slots[s].qty != 0.0:
             return
-        self._outcome.raised.append(self._raised(s, live, row))
+        self._outcome.raised.append(self._raised(s, row))
         if not entries:
             box.bits &= ~w.ENTRY_BITS
             self._outcome.dropped += 1
 
-    def _raised(self, s: int, live: BarSignals, row: SignalRow) -> Raised:
+    def _raised(self, s: int, row: SignalRow) -> Raised:
         long = row.bits & w.RULE_MASK != 0
         rule = _lowest(row.bits & w.RULE_MASK if long else (row.bits >> 8) & w.RULE_MASK)
         name = f"entry.{'long' if long else 'short'}.{rule}"
         limited = self.kernel.specs[s].limit_bars[rule if long else rec.MAX_RULES + rule] > 0
         kind = OrderKind.LIMIT if limited else OrderKind.ENTRY
         side = Side.LONG if long else Side.SHORT
-        return Raised(s, side, kind, row.strength, live.reason(name))
+        return Raised(s, side, kind, row.strength, self._rule_reason(s, name))
 
     def _exit(self, s: int) -> ExitDecision:
         slot = self.kernel.slots[s]
         side = Side.LONG if slot.qty > 0.0 else Side.SHORT
         reason, text = ExitReason(slot.exit_due), "held as long as allowed"
-        live = self._live[s]
-        if reason is ExitReason.SIGNAL and live is not None:
-            text = live.reason(f"exit.{side.name.lower()}.{slot.exit_rule}")
+        if reason is ExitReason.SIGNAL and self._live[s] is not None:
+            text = self._rule_reason(s, f"exit.{side.name.lower()}.{slot.exit_rule}")
         quantity = whole(self.kernel.markets[self.kernel.specs[s].market], slot)
         return ExitDecision(s, side, reason, quantity, text)
 
     def _entry_reason(self, s: int) -> str:
-        slot, live = self.kernel.slots[s], self._live[s]
+        slot = self.kernel.slots[s]
         if slot.order_add:
             return f"level {slot.added} of the pyramid"
         side = "long" if slot.order_side > 0 else "short"
-        return "" if live is None else live.reason(f"entry.{side}.{slot.order_rule}")
+        return self._rule_reason(s, f"entry.{side}.{slot.order_rule}")
 
-    def _rule_reason(self, s: int, rule: str, _row: int) -> str:
-        live = self._live[s]
-        return "" if live is None else live.reason(rule)
+    def _rule_reason(self, s: int, rule: str, _row: int = 0) -> str:
+        live, paid = self._live[s], self.bank.paid.get(self._keys[s])
+        return "" if live is None else live.reason(rule, 1.0 if paid is None else paid.factor)
 
     def _witness(self, s: int, wished: float, rule: int) -> None:
         k = self.kernel

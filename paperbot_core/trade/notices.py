@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from paperbot_core.api import Notice, NoticeSeverity
 from paperbot_core.domain.events import (
     ConditionChanged,
+    DividendPaid,
     Event,
     FillBooked,
     OrderKind,
     ProposalMade,
+    SharesSplit,
     TradingStateChanged,
     VerdictGiven,
 )
@@ -55,12 +57,27 @@ def fill_title(fill: FillBooked) -> str:
     )
 
 
+def shares_title(event: DividendPaid | SharesSplit) -> str:
+    """Return one line about a dividend or a split: what, for how many shares, in which slot."""
+    if isinstance(event, DividendPaid):
+        verb = "received" if event.amount > 0 else "paid"
+        return (
+            f"dividend {verb}: {abs(event.amount):f} on {abs(event.quantity):f} {event.symbol}, "
+            f"{event.strategy}"
+        )
+    what = f"{abs(event.quantity):f} shares are held" if event.quantity else "an order rests"
+    return f"{event.symbol} split, {event.ratio:f} for 1: {what} now, {event.strategy}"
+
+
 def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
     """Return the notices that the events of one commit cause."""
     found: list[Notice] = [*_conditions(events)]
     for event in events:
         if isinstance(event, FillBooked):
             found.append(Notice("fill", fill_title(event), facts={"fee": f"{event.fee_quote:f}"}))
+        elif isinstance(event, DividendPaid | SharesSplit):
+            kind = "dividend" if isinstance(event, DividendPaid) else "split"
+            found.append(Notice(kind, shares_title(event)))
         elif isinstance(event, VerdictGiven) and not event.approved and is_news(event):
             key = f"refusal:{event.strategy}:{event.symbol}:{event.rule.name}"
             found.append(Notice(

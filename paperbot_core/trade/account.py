@@ -148,6 +148,12 @@ class Account:
         """Take the splits and dividends of symbols: before `begin`, or anew between two bars."""
         self.bank.know(events)
 
+    def changed_shares(self) -> list[str]:
+        """Return the symbols whose events of the past are not those that were decided on."""
+        then, now = self.state.books.shares, self.bank.shares_in_force(self.last_bar or 0)
+        traded = {symbol for symbol, _ in self.state.rows}
+        return sorted(s for s in traded if then.get(s) != now.get(s))
+
     def stored_bars(self, symbol: str) -> list[Bar]:
         """Return the bars of a symbol that the journal already holds, oldest first."""
         with JournalReader(self.journal.path) as reader:
@@ -259,6 +265,7 @@ class Account:
         notices: Sequence[Notice] = (), answered: Sequence[Request] = (), account: bool = False,
     ) -> None:
         self.recorder.books.last_bar = self.last_bar
+        self.recorder.books.shares = self.bank.shares_in_force(self.last_bar or 0)
         if self.moves:
             self.state = capture(
                 self.engine.kernel, self.bank.rows, self.recorder.books,

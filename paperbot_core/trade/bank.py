@@ -14,7 +14,7 @@ from paperbot_core.plugins_signals import BarSignals, SignalSource
 from paperbot_core.trade.conditions import Conditions, Key
 from paperbot_core.trade.feed import group
 from paperbot_core.trade.ladder import Ladder
-from paperbot_core.trade.shares import PaidBar, ShareLadder
+from paperbot_core.trade.shares import NOTHING, PaidBar, ShareLadder
 
 
 class SignalBank:
@@ -82,6 +82,14 @@ class SignalBank:
             elif ladder is not None:
                 lengths = [tf for s, tf in self.rows if s == symbol]
                 self._ladders[symbol] = ShareLadder(self._feed_ms, lengths, some)
+
+    def shares_in_force(self, ts: int) -> dict[str, list[float]]:
+        """Return what is in force at a time (UTC ms), by symbol (`ShareLadder.in_force`)."""
+        found = {
+            symbol: ladder.in_force(ts) for symbol, ladder in self._ladders.items()
+            if isinstance(ladder, ShareLadder)
+        }
+        return {symbol: facts for symbol, facts in found.items() if facts != NOTHING}
 
     def signals(self, strategy: str, symbol: str) -> BarSignals | None:
         """Return the running signals of one slot; None for one that was left behind."""

@@ -26,7 +26,8 @@ class Books:
     """What the recorder remembers between steps, by slot text: open orders and last facts.
 
     `entries` and `exits` hold [client id, quantity ordered, quantity filled]. `day_start` is the
-    equity at the first close of `summary_day`.
+    equity at the first close of `summary_day`. `shares` are the events in force at `last_bar`, by
+    symbol (`shares.ShareLadder.in_force`).
     """
 
     entries: dict[str, list[Any]] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Books:
     summary_day: int = -1
     day_start: float = 0.0
     last_bar: int | None = None
+    shares: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -6,18 +6,29 @@ Kept bar by bar, with the numbers that a backtest gets over the whole history
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from paperbot_core.api import EventSource, Exchange
-from paperbot_core.diagnostics import Diagnostic, PaperbotError, PluginError
+from paperbot_core.diagnostics import (
+    Diagnostic,
+    PaperbotError,
+    PluginError,
+    RetryableError,
+    Severity,
+)
 from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import DAY_MS, Bar
 from paperbot_core.market.events import fault_of, two_shares
 from paperbot_core.trade.ladder import Ladder
 from paperbot_core.trade.symbols import has_symbol
+
+#: What `ShareLadder.in_force` says where there are no events.
+NOTHING: Final = [0, 1.0, 0.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,11 @@ class ShareLadder:
         self._totals = [1.0]
         for split in self._splits:
             self._totals.append(self._totals[-1] * split)
+
+    def in_force(self, ts: int) -> list[float]:
+        """Return how many events are in force at a time (UTC ms), their splits, their cash."""
+        count = bisect_right(self._ts, ts)
+        return [count, self._totals[count], math.fsum(self._dividends[:count])]
 
     def take(self, bar: Bar) -> None:
         """Add a feed bar; whatever ended before it opened must have been closed already.
@@ -141,26 +157,62 @@ def _in_last_shares(bar: Bar, factor: float) -> Bar:
     )  # fmt: skip
 
 
-async def ask_events(exchange: Exchange, symbols: Iterable[str]) -> dict[str, CorporateEvents]:
-    """Return the splits and dividends of symbols that an exchange knows; none if it cannot say.
+class KnownShares:
+    """The splits and dividends that the exchange of a session knows, by symbol, in `events`.
 
-    Raises:
-        PluginError: PB8014, it failed or answered something else.
+    A symbol without any has empty ones; an exchange that is no `EventSource` knows of none.
     """
-    if not isinstance(exchange, EventSource):
-        return {}
-    return {symbol: await _events(exchange, symbol) for symbol in sorted(set(symbols))}
 
+    def __init__(self, exchange: Exchange) -> None:
+        """Prepare; nothing is asked yet."""
+        self.events: dict[str, CorporateEvents] = {}
+        self._exchange = exchange
+        self._day = -1
 
-async def feed_of_shares(
-    exchange: Exchange, events: Mapping[str, CorporateEvents], feed_ms: int
-) -> int:
-    """Return the length of the bars to stream: days for longer ones into which events may fall."""
-    shares = [symbol for symbol, some in events.items() if len(some)]
-    if feed_ms % DAY_MS or not shares:
-        return feed_ms
-    days = [await has_symbol(exchange, symbol, DAY_MS) for symbol in shares]
-    return DAY_MS if all(days) else feed_ms
+    @property
+    def some(self) -> dict[str, CorporateEvents]:
+        """Return those of the symbols that have any."""
+        return {symbol: some for symbol, some in self.events.items() if len(some)}
+
+    async def ask(self, symbols: Iterable[str]) -> None:
+        """Ask for symbols that were not asked for yet.
+
+        Raises:
+            PluginError: PB8014, the exchange failed or answered something else.
+        """
+        if isinstance(self._exchange, EventSource):
+            for symbol in sorted({*symbols} - {*self.events}):
+                self.events[symbol] = await _events(self._exchange, symbol)
+
+    async def renew(
+        self, now: int, know: Callable[[Mapping[str, CorporateEvents]], None]
+    ) -> list[Diagnostic]:
+        """Ask for all symbols again at the first close of a UTC day, and make them known.
+
+        Returns warnings if the exchange cannot say now; then it is asked at the next close.
+
+        Raises:
+            PluginError: as `ask`.
+        """
+        if now // DAY_MS == self._day or not isinstance(self._exchange, EventSource):
+            return []
+        try:
+            found = {symbol: await _events(self._exchange, symbol) for symbol in self.events}
+        except RetryableError as error:
+            return [replace(one, severity=Severity.WARNING) for one in error.diagnostics]
+        self._day, self.events = now // DAY_MS, found
+        know(found)
+        return []
+
+    async def feed_ms(self, feed_ms: int) -> int:
+        """Return the length of the bars to stream: days for longer ones that events may fall into.
+
+        The exchange must have such bars of the symbols with events.
+        """
+        if feed_ms % DAY_MS or not self.some:
+            return feed_ms
+        days = [await has_symbol(self._exchange, symbol, DAY_MS) for symbol in self.some]
+        return DAY_MS if all(days) else feed_ms
 
 
 async def _events(source: EventSource, symbol: str) -> CorporateEvents:

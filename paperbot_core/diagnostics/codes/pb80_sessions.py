@@ -156,4 +156,15 @@ CODES: list[Code] = [
         "regime: {symbol: BTC/USDT} on an exchange without BTC/USDT",
         "Name a symbol of the exchange under `regime` of universe.yaml.",
     ),
+    Code(
+        "PB8020",
+        "splits or dividends of the past have changed",
+        "The exchange tells other splits and dividends, for days that this account has already "
+        "decided on, than it told then.",
+        "It is a warning: what the account held was settled with the old ones, and stays so; rules "
+        "see prices scaled by the new ones from now on. `why` cannot repeat the account any more.",
+        "a vendor that puts a dividend right weeks later, or a file of events put beside the "
+        "candles after the account had traded",
+        "Compare with `paperbot data events`; `paperbot paper reset` starts an account anew.",
+    ),
 ]

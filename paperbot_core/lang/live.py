@@ -26,6 +26,7 @@ class _Frame:
     series: list[tuple[int, Callable[[Bar], float]]] = field(default_factory=list)
     steps: list[tuple[int, Callable[..., float], tuple[int, ...]]] = field(default_factory=list)
     waiting: list[Node] = field(default_factory=list)
+    looked: int = -1
     building: Bar | None = None
 
     def run(self, bar: Bar, values: list[float]) -> None:
@@ -95,6 +96,7 @@ class Live:
         self._frames: dict[int, _Frame] = {timeframe: self._own}
         self._align_rows: dict[str, int] = {}
         self._end = 0
+        self._closes = 0
         self.values: list[float] = []
         for node in in_order(self._roots):
             self._plan(node)
@@ -150,7 +152,11 @@ class Live:
 
     def _run(self, frame: _Frame, bar: Bar) -> None:
         frame.run(bar, self.values)
-        if frame.waiting:
+        if frame is not self._own:
+            self._closes += 1
+        if frame.waiting and frame.looked != self._closes:
+            # What they wait for can only come with the close of a longer bar.
+            frame.looked = self._closes
             frame.waiting = [node for node in frame.waiting if not self._arrived(node, frame)]
 
     def _arrived(self, node: Node, frame: _Frame) -> bool:

@@ -169,7 +169,8 @@ class ModeLive:
             DataError: PB2401, the bar starts before the last one ended.
         """
         values = self._live.update(bar)
-        if self._ready is None:
+        if self._ready is None and not any(map(math.isnan, values)):
+            # Asked only once it can matter: the answer takes a walk over all nodes.
             self._ready = self._live.ready_row(self.chooser.roots)
         warm = self._ready is not None and self._live.rows > self._ready
         self.values = list(values) if warm else [NONE] * len(values)
@@ -239,21 +240,27 @@ def mode_choosers(
     }
 
 
-def as_mode(compiled: CompiledStrategy) -> CompiledStrategy:
-    """Return a compiled mode with its size and the warm-up that the choice needs.
+def choice_bars(
+    strategies: Iterable[CompiledStrategy], symbols: Mapping[str, Iterable[str]], feed_ms: int
+) -> int:
+    """Return how many bars of `feed_ms` are enough for the first choice of all adaptive ones.
 
-    Unchanged for a strategy without modes.
+    The arguments are those of `mode_choosers`; 0 where nothing is chosen.
     """
+    choosers = mode_choosers(strategies, symbols).values()
+    return max((math.ceil(one.warmup * one.tf_ms / feed_ms) for one in choosers), default=0)
+
+
+def as_mode(compiled: CompiledStrategy) -> CompiledStrategy:
+    """Return a compiled mode with its own size; unchanged for a strategy without modes."""
     adaptive, mode = compiled.file.adaptive, mode_of(compiled.file.name)
     if adaptive is None or not mode:
         return compiled
     factor = adaptive.modes[mode].size_factor
-    chooser = ModeChooser(family_of(compiled.file.name), adaptive, compiled.timeframe_ms)
     return replace(
         compiled,
         equity_pct=_scaled(compiled.equity_pct, factor),
         risk_pct=_scaled(compiled.risk_pct, factor),
-        warmup=max(compiled.warmup, chooser.warmup),
     )
 
 

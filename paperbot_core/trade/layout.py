@@ -14,8 +14,13 @@ from paperbot_core.domain.market import timeframe_text
 from paperbot_core.kernel.desk import Desk, Fills, Row, SlotKey, build_desk
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.strategy import CompiledStrategy
+from paperbot_core.market.adaptive import choice_bars
+from paperbot_core.market.regime import RegimeDetector
 from paperbot_core.market.standing import Eligibility
 from paperbot_core.trade.conditions import Key
+
+#: Bars of the past that a live market is asked for, at least.
+HISTORY_BARS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,20 @@ def make_layout(
 def bars_needed(strategies: Sequence[CompiledStrategy], feed_ms: int) -> int:
     """Return how many bars of the feed are enough to warm every strategy."""
     return max(math.ceil(c.warmup * c.timeframe_ms / feed_ms) for c in strategies) + 1
+
+
+def history_bars(
+    strategies: Sequence[CompiledStrategy], symbols: Mapping[str, Sequence[str]],
+    detector: RegimeDetector | None, feed_ms: int,
+) -> int:  # fmt: skip
+    """Return how many bars of the past to ask a live market for; a stored one gives all it has.
+
+    Rules may remember without end, so more than they need; regimes and choices of modes look at
+    windows, so they need little more than these.
+    """
+    slow = 0 if detector is None else detector.warmup * detector.tf_ms // feed_ms
+    slow = max(slow, choice_bars(strategies, symbols, feed_ms))
+    return max(HISTORY_BARS, 4 * bars_needed(strategies, feed_ms), 2 * slow)
 
 
 def same_timeframes(layout: Layout, specs: Mapping[SlotKey, Row]) -> None:

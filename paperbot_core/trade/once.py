@@ -8,6 +8,7 @@ from typing import Any
 
 from paperbot_core.domain.events import RunStopped
 from paperbot_core.domain.words import Rule, TradingState
+from paperbot_core.market.adaptive import choice_bars
 from paperbot_core.trade import notices
 from paperbot_core.trade.account import Account
 from paperbot_core.trade.feed import BarFeed, Batch, group
@@ -34,7 +35,11 @@ async def run_once(session: Session) -> tuple[dict[str, Any], SessionResult]:
         if batches:
             outcomes = session.step(account, feed, batches[-1])
         else:
-            need = bars_needed(account.plan.strategies, feed.feed_ms)
+            plan = account.plan
+            need = max(
+                bars_needed(plan.strategies, feed.feed_ms),
+                choice_bars(plan.strategies, plan.symbols, feed.feed_ms),
+            )
             # A dry run of a market without a past reads on until its strategies are warm.
             pulls = 1 if account.moves or account.now is not None or feed.live else need
             async for batch in _some(feed, session.since, pulls):

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from paperbot_core.api import EventFact, Exchange, Notifier
 from paperbot_core.config.project import POLICY_NAME, Project
-from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, RetryableError, Severity
 from paperbot_core.diagnostics.redact import redact
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.event_text import render_event
 from paperbot_core.domain.events import Event, RunStarted, RunStopped
-from paperbot_core.domain.market import Bar
+from paperbot_core.domain.market import DAY_MS, Bar, timeframe_text
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.sender import NoticeSender
-from paperbot_core.market.adaptive import choice_bars, mode_choosers
 from paperbot_core.market.membership_record import load_record
 from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
@@ -29,14 +28,12 @@ from paperbot_core.trade import notices
 from paperbot_core.trade.account import Account, AccountPlan
 from paperbot_core.trade.conditions import make_watch
 from paperbot_core.trade.feed import BarFeed, Batch
-from paperbot_core.trade.layout import bars_needed, feed_timeframe
+from paperbot_core.trade.layout import feed_timeframe, history_bars
 from paperbot_core.trade.outcome import Mark, Outcome
 from paperbot_core.trade.scheduler import beside, nightly_job
-from paperbot_core.trade.shares import KnownShares
+from paperbot_core.trade.shares import ask_events, feed_of_shares
 from paperbot_core.trade.symbols import find_symbols, has_symbol
 
-#: Bars of history fetched from a live market, at least; a stored one gives all it has.
-HISTORY_BARS = 5_000
 _HEARTBEAT_S = 1.0
 _WATCH_S = 2.0
 #: How late a bar of a live market may be before it counts as missing.
@@ -122,7 +119,8 @@ class Session:
         self.since: int | None = None
         #: What `start` left out of the warm-up.
         self.spared: list[Bar] = []
-        self._shares = KnownShares(setup.exchange)
+        self._shares: dict[str, CorporateEvents] = {}
+        self._asked_day = -1
         self._beat = self._looked = self._watched = 0.0
         self._policy_told = self._faults_told = False
         #: Size of the record of the universe when it was read last; it only grows.
@@ -167,7 +165,7 @@ class Session:
             self.setup.run_id, self.setup.mode, reason, self.steps, first_seq,
             account.journal.head.seq, mark, account.plan.strategies, account.layout.traded,
             feed.feed_ms, feed.guard.total, account.state.cash,
-            self._shares.some,
+            {symbol: some for symbol, some in self._shares.items() if len(some)},
         )  # fmt: skip
 
     def open(self) -> Journal:
@@ -203,8 +201,8 @@ class Session:
         for warning in traded.warnings:
             self.watcher.on_warning(warning)
         wanted = {s for some in traded.symbols.values() for s in some}
-        await self._shares.ask(wanted)
-        feed_ms = await self._shares.feed_ms(feed_ms)
+        self._shares = await ask_events(setup.exchange, wanted)
+        feed_ms = await feed_of_shares(setup.exchange, self._shares, feed_ms)
         account = Account(
             AccountPlan(
                 setup.project, traded.strategies, traded.symbols, setup.mode, setup.market,
@@ -215,12 +213,9 @@ class Session:
         symbols = account.watched
         live = await self._is_live(symbols[0], feed_ms)
         feed = BarFeed(setup.exchange, symbols, feed_ms, live=live)
-        await self._shares.ask(symbols)
+        self._shares |= await ask_events(setup.exchange, {*symbols} - {*self._shares})
         # Where all is known from the start, the others need none of the work that shares make.
-        account.know(self._shares.events if live else self._shares.some)
-        if changed := account.changed_shares():
-            text = f"splits or dividends of the past have changed: {', '.join(changed)}"
-            self.watcher.on_warning(Diagnostic("PB8020", text, severity=Severity.WARNING))
+        account.know({s: some for s, some in self._shares.items() if live or len(some)})
         stored, fresh = await self._past(account, feed)
         times = sorted({b.close_ts for b in fresh})
         cut = times[-spare] if spare and account.now is None and len(times) > spare else None
@@ -242,8 +237,6 @@ class Session:
 
     async def _is_live(self, symbol: str, feed_ms: int) -> bool:
         """Return whether the market's present is the wall clock's: it then has recent bars."""
-        from paperbot_core.domain.market import timeframe_text
-
         recent = _wall_ms() - 3 * feed_ms
         page = await self.setup.exchange.bars(symbol, timeframe_text(feed_ms), recent)
         return any(bar.close_ts > recent for bar in page)
@@ -252,11 +245,8 @@ class Session:
         """Return the bars of the past that the journal holds, and those it does not."""
         stored: list[Bar] = []
         fresh: list[Bar] = []
-        detector = account.plan.watch.detector
-        slow = 0 if detector is None else detector.warmup * detector.tf_ms // feed.feed_ms
-        choosers = mode_choosers(account.plan.strategies, account.plan.symbols)
-        slow = max(slow, choice_bars(choosers.values(), feed.feed_ms))
-        count = max(HISTORY_BARS, 4 * bars_needed(account.plan.strategies, feed.feed_ms), 2 * slow)
+        plan = account.plan
+        count = history_bars(plan.strategies, plan.symbols, plan.watch.detector, feed.feed_ms)
         since = _wall_ms() - count * feed.feed_ms if feed.live else 0
         for symbol in account.watched:
             mine = account.stored_bars(symbol)
@@ -280,8 +270,7 @@ class Session:
                 return "asked to stop"
             if batch is not None:
                 if feed.live:
-                    for problem in await self._shares.renew(batch.now, account.know):
-                        self.watcher.on_warning(problem)
+                    await self._learn(account, batch.now)
                 self.step(account, feed, batch)
                 if limit is not None and self.steps >= limit:
                     return f"{limit} bars done"
@@ -304,6 +293,19 @@ class Session:
             batch.now, outcomes, account.mark(), time.perf_counter() - began
         )
         return outcomes
+
+    async def _learn(self, account: Account, now: int) -> None:
+        """Ask for splits and dividends again, at the first close of each UTC day."""
+        if now // DAY_MS == self._asked_day:
+            return
+        try:
+            self._shares = await ask_events(self.setup.exchange, account.watched)
+        except RetryableError as error:
+            for problem in error.diagnostics:  # asked again at the next close
+                self.watcher.on_warning(replace(problem, severity=Severity.WARNING))
+            return
+        self._asked_day = now // DAY_MS
+        account.know(self._shares)
 
     def _refused(self, feed: BarFeed) -> None:
         for bar, why in feed.guard.refused:

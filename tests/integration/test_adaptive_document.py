@@ -9,7 +9,7 @@ import pytest
 
 from paperbot_core.config.adaptive import Weights
 from paperbot_core.domain.market import MINUTE_MS
-from paperbot_core.market.adaptive import MEASURES
+from paperbot_core.market.adaptive import MEASURES, choice_bars
 from paperbot_core.report.html import render_html
 from paperbot_core.report.modes import mode_shares
 from paperbot_core.report.run import SavedRun
@@ -58,8 +58,11 @@ def test_the_example_has_no_mistakes(project: Path) -> None:
     checked = check_project(project)
     assert list(checked.compiled) == [f"turns@{mode}" for mode in MODES]
     assert checked.warnings == ()
-    # "about 6n bars of `every`": the session asks for that much history.
-    assert checked.compiled["turns@swing"].warmup * 4 == pytest.approx(120 * 24, rel=0.02)
+    # "about 6n bars of `every`": a session asks for that much history.
+    symbols = dict.fromkeys(checked.compiled, ("BTC/USDT",))
+    bars = choice_bars(checked.compiled.values(), symbols, 15 * MINUTE_MS)
+    assert bars == pytest.approx(120 * 96, rel=0.02)
+    assert all(compiled.warmup < 100 for compiled in checked.compiled.values())
 
 
 def test_measures_and_keys_are_on_the_page(page: str) -> None:

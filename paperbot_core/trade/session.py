@@ -7,16 +7,17 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from paperbot_core.api import EventFact, Exchange, Notifier
 from paperbot_core.config.project import POLICY_NAME, Project
-from paperbot_core.diagnostics import Diagnostic, PaperbotError, RetryableError, Severity
+from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
 from paperbot_core.diagnostics.redact import redact
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.event_text import render_event
 from paperbot_core.domain.events import Event, RunStarted, RunStopped
-from paperbot_core.domain.market import DAY_MS, Bar, timeframe_text
+from paperbot_core.domain.market import Bar, timeframe_text
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
@@ -31,7 +32,7 @@ from paperbot_core.trade.feed import BarFeed, Batch
 from paperbot_core.trade.layout import feed_timeframe, history_bars
 from paperbot_core.trade.outcome import Mark, Outcome
 from paperbot_core.trade.scheduler import beside, nightly_job
-from paperbot_core.trade.shares import ask_events, feed_of_shares
+from paperbot_core.trade.shares import KnownShares
 from paperbot_core.trade.symbols import find_symbols, has_symbol
 
 _HEARTBEAT_S = 1.0
@@ -119,8 +120,7 @@ class Session:
         self.since: int | None = None
         #: What `start` left out of the warm-up.
         self.spared: list[Bar] = []
-        self._shares: dict[str, CorporateEvents] = {}
-        self._asked_day = -1
+        self._shares = KnownShares(setup.exchange)
         self._beat = self._looked = self._watched = 0.0
         self._policy_told = self._faults_told = False
         #: Size of the record of the universe when it was read last; it only grows.
@@ -165,7 +165,7 @@ class Session:
             self.setup.run_id, self.setup.mode, reason, self.steps, first_seq,
             account.journal.head.seq, mark, account.plan.strategies, account.layout.traded,
             feed.feed_ms, feed.guard.total, account.state.cash,
-            {symbol: some for symbol, some in self._shares.items() if len(some)},
+            self._shares.some,
         )  # fmt: skip
 
     def open(self) -> Journal:
@@ -201,8 +201,8 @@ class Session:
         for warning in traded.warnings:
             self.watcher.on_warning(warning)
         wanted = {s for some in traded.symbols.values() for s in some}
-        self._shares = await ask_events(setup.exchange, wanted)
-        feed_ms = await feed_of_shares(setup.exchange, self._shares, feed_ms)
+        await self._shares.ask(wanted)
+        feed_ms = await self._shares.feed_ms(feed_ms)
         account = Account(
             AccountPlan(
                 setup.project, traded.strategies, traded.symbols, setup.mode, setup.market,
@@ -213,9 +213,9 @@ class Session:
         symbols = account.watched
         live = await self._is_live(symbols[0], feed_ms)
         feed = BarFeed(setup.exchange, symbols, feed_ms, live=live)
-        self._shares |= await ask_events(setup.exchange, {*symbols} - {*self._shares})
+        await self._shares.ask(symbols)
         # Where all is known from the start, the others need none of the work that shares make.
-        account.know({s: some for s, some in self._shares.items() if live or len(some)})
+        self._know(account, self._shares.events if live else self._shares.some)
         stored, fresh = await self._past(account, feed)
         times = sorted({b.close_ts for b in fresh})
         cut = times[-spare] if spare and account.now is None and len(times) > spare else None
@@ -270,7 +270,9 @@ class Session:
                 return "asked to stop"
             if batch is not None:
                 if feed.live:
-                    await self._learn(account, batch.now)
+                    know = partial(self._know, account)
+                    for problem in await self._shares.renew(batch.now, know):
+                        self.watcher.on_warning(problem)
                 self.step(account, feed, batch)
                 if limit is not None and self.steps >= limit:
                     return f"{limit} bars done"
@@ -294,18 +296,10 @@ class Session:
         )
         return outcomes
 
-    async def _learn(self, account: Account, now: int) -> None:
-        """Ask for splits and dividends again, at the first close of each UTC day."""
-        if now // DAY_MS == self._asked_day:
-            return
-        try:
-            self._shares = await ask_events(self.setup.exchange, account.watched)
-        except RetryableError as error:
-            for problem in error.diagnostics:  # asked again at the next close
-                self.watcher.on_warning(replace(problem, severity=Severity.WARNING))
-            return
-        self._asked_day = now // DAY_MS
-        account.know(self._shares)
+    def _know(self, account: Account, events: Mapping[str, CorporateEvents]) -> None:
+        if changed := account.know(events):
+            text = f"splits or dividends of the past have changed: {', '.join(changed)}"
+            self.watcher.on_warning(Diagnostic("PB8020", text, severity=Severity.WARNING))
 
     def _refused(self, feed: BarFeed) -> None:
         for bar, why in feed.guard.refused:

@@ -94,21 +94,29 @@ def test_a_share_of_the_volume(project: Path, market_data: Path) -> None:
           share=0.02, cash=Decimal(3_000_000))  # fmt: skip
 
 
-def test_stocks_by_the_hour_and_by_the_day(
-    project: Path, market_data: Path, tmp_path: Path
-) -> None:
-    # Alone: the oracle knows no splits and dividends, which lie beside the originals.
-    for name in (*HOURS, *DAYS):
-        alone = tmp_path / "alone" / name
-        alone.parent.mkdir(parents=True, exist_ok=True)
-        alone.write_bytes((market_data / name).read_bytes())
-    market_data = tmp_path / "alone"
+def test_stocks_by_the_hour_and_by_the_day(project: Path, market_data: Path) -> None:
     check(project, market_data, ("slow", "limits", "breakout"), HOURS, "20180601", "20190601",
           at_least=100, cash=Decimal(100_000))  # fmt: skip
     check(project, market_data, ("breakout_day", "limits_day"), DAYS, "20100101", "20200101",
           at_least=100, policy="tight", cash=Decimal(100_000))  # fmt: skip
     check(project, market_data, ("breakout_day", "breakout"), HOURS + DAYS[:1], "20180101",
           "20190601", at_least=100, cash=Decimal(100_000))  # fmt: skip
+
+
+def test_stocks_over_twenty_years_of_splits_and_dividends(
+    project: Path, market_data: Path
+) -> None:
+    names = tuple(f"lean_equity/{s}_1d.parquet" for s in ("AAPL", "SPY", "IBM", "USO", "EEM"))
+    told = check(project, market_data, ("breakout_day", "limits_day"), names, "19990101",
+                 "20200815", at_least=2000, cash=Decimal(100_000))  # fmt: skip
+    assert told.met["dividend of a short"] > 5
+    check(project, market_data, ("limits_week", "limits_day"), names[:4], "20100104", "20200817",
+          at_least=500, cash=Decimal(100_000))  # fmt: skip
+
+
+def test_stocks_by_the_hour_over_a_split(project: Path, market_data: Path) -> None:
+    check(project, market_data, ("slow", "limits", "breakout"), HOURS, "20140526", "20140630",
+          at_least=30, cash=Decimal(100_000))  # fmt: skip
 
 
 def test_minutes_around_a_hole_and_finer_bars_that_decide(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,17 +14,21 @@ from paperbot_core.domain.market import Candles, Instrument, timeframe_ms
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.compiled import CompiledStrategy
 from paperbot_core.lang.strategy import batch_signals
+from paperbot_core.market.events_files import events_beside
 from paperbot_core.market.files import read_candles
 from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.backtest import Prepared
 from tests.oracle.conditions import CODES, Conditions, believed, regimes, stale_closes
+from tests.oracle.shares import Shares, scaled
 from tests.oracle.universe import Series, members
 from tests.oracle.words import (
+    DAY_MS,
     HOUR_MS,
     LONG,
     SHORT,
     Candle,
+    Event,
     Gate,
     Limits,
     Market,
@@ -43,17 +48,21 @@ def world_of(ready: Prepared) -> World:
     known = conditions_of(ready, shelf)
     markets = {
         symbol: market_of(
-            setup.instruments[symbol], shelf.bars(symbol, candles.tf_ms), candles.tf_ms, setup.span
+            setup.instruments[symbol], shelf.paid(symbol, candles.tf_ms), candles.tf_ms, setup.span
         )
         for symbol, candles in sorted(history.base.items())
     }
+    for symbol, market in markets.items():
+        paid = shelf.paid(symbol, market.tf_ms)
+        market.events.update(shelf.shares(symbol).at_bars(paid, market.tf_ms))
     slots = []
     for rank, compiled in enumerate(ready.strategies):
         for symbol in sorted(history.symbols[compiled.file.name]):
             own = shelf.candles(symbol, compiled.timeframe_ms, known)
             closes = (own.ts + own.tf_ms).tolist()
             stale = stale_closes(closes, own.tf_ms, setup.policy.data)
-            signals = signals_of(compiled, own, known, stale, setup.span)
+            factors = shelf.factors(symbol, own.tf_ms)
+            signals = signals_of(compiled, own, factors, known, stale, setup.span)
             rules = rules_of(compiled, rank, setup.policy)
             slots.append(Slot(rules, markets[symbol], signals, closes))
     steps = {close for m in markets.values() for close in m.bars}
@@ -76,28 +85,76 @@ class Shelf:
         self._files = {(f.symbol, f.tf_ms): f for f in ready.history.files}
         self._limits = ready.setup.policy.data
         self._bars: dict[tuple[str, int], list[Candle]] = {}
+        self._shares: dict[str, Shares] = {}
+
+    def shares(self, symbol: str) -> Shares:
+        """Return the splits and dividends beside the files of a symbol."""
+        if symbol not in self._shares:
+            beside = [events_beside(f.path, symbol) for k, f in self._files.items()
+                      if k[0] == symbol]  # fmt: skip
+            found = next((e for e in beside if e is not None), None)
+            columns = ((), (), ()) if found is None else (
+                found.ts.tolist(), found.split.tolist(), found.dividend.tolist()
+            )  # fmt: skip
+            rows = zip(*columns, strict=True)
+            self._shares[symbol] = Shares([(ts, Event(*event)) for ts, *event in rows])
+        return self._shares[symbol]
 
     def bars(self, symbol: str, tf_ms: int) -> list[Candle]:
-        """Return the believed bars of one series, oldest first."""
+        """Return the believed bars of one series in units of the first share, oldest first."""
         key = symbol, tf_ms
         if key not in self._bars:
-            finer = [tf for s, tf in self._files if s == symbol and tf_ms % tf == 0]
-            candles = resample(read_candles(self._files[symbol, max(finer)]), tf_ms)
-            columns = (getattr(candles, name).tolist() for name in ("ts", *PRICES))
-            rows = [Candle(*row) for row in zip(*columns, strict=True)]
-            self._bars[key] = believed(rows, self._limits)
+            file = self._file(symbol, tf_ms)
+            if self.shares(symbol).events:
+                file = columns_of(symbol, file.tf_ms, [
+                    scaled(bar, self.shares(symbol).factor(bar.ts)) for bar in rows_of(file)
+                ])  # fmt: skip
+            self._bars[key] = believed(rows_of(resample(file, tf_ms)), self._limits)
         return self._bars[key]
+
+    def _file(self, symbol: str, tf_ms: int) -> Candles:
+        finer = [tf for s, tf in self._files if s == symbol and tf_ms % tf == 0]
+        return read_candles(self._files[symbol, max(finer)])
+
+    def factors(self, symbol: str, tf_ms: int) -> list[float]:
+        """Return how many shares of its end one first share is, bar by bar."""
+        more, shares = max(tf_ms - DAY_MS, 0), self.shares(symbol)
+        if not shares.events:
+            return [1.0] * len(self.bars(symbol, tf_ms))
+        return [shares.factor(bar.ts + more) for bar in self.bars(symbol, tf_ms)]
+
+    def paid(self, symbol: str, tf_ms: int) -> list[Candle]:
+        """Return the believed bars in the prices that were paid; over a split, in its end's."""
+        if not self.shares(symbol).events:
+            return self.bars(symbol, tf_ms)
+        stored = {bar.ts: bar for bar in rows_of(resample(self._file(symbol, tf_ms), tf_ms))}
+        shares = self.shares(symbol)
+        pairs = zip(self.bars(symbol, tf_ms), self.factors(symbol, tf_ms), strict=True)
+        return [
+            stored[bar.ts] if shares.factor(bar.ts) == f else scaled(bar, 1.0 / f)
+            for bar, f in pairs
+        ]
 
     def candles(self, symbol: str, tf_ms: int, known: Conditions) -> Candles:
         """Return them as columns, with the regime known at each close."""
         bars = self.bars(symbol, tf_ms)
-        columns = {name: np.array([getattr(b, name) for b in bars]) for name in PRICES}
-        ts = np.array([b.ts for b in bars], np.int64)
         names = [known.regime(b.ts + tf_ms) for b in bars]
         regime = None
         if known.regimes is not None:
             regime = np.array([CODES[name] if name else math.nan for name in names])
-        return Candles(symbol, tf_ms, ts, **columns, regime=regime)
+        return replace(columns_of(symbol, tf_ms, bars), regime=regime)
+
+
+def rows_of(candles: Candles) -> list[Candle]:
+    """Return columns as plain bars."""
+    columns = (getattr(candles, name).tolist() for name in ("ts", *PRICES))
+    return [Candle(*row) for row in zip(*columns, strict=True)]
+
+
+def columns_of(symbol: str, tf_ms: int, bars: list[Candle]) -> Candles:
+    """Return plain bars as columns."""
+    columns = {name: np.array([getattr(b, name) for b in bars]) for name in PRICES}
+    return Candles(symbol, tf_ms, np.array([b.ts for b in bars], np.int64), **columns)
 
 
 def conditions_of(ready: Prepared, shelf: Shelf) -> Conditions:
@@ -133,9 +190,13 @@ def market_of(facts: Instrument, bars: list[Candle], tf_ms: int, span: TimeRange
 
 
 def signals_of(
-    compiled: CompiledStrategy, own: Candles, known: Conditions, stale: set[int], span: TimeRange
-) -> dict[int, Signal]:
-    """Return the signals by close time, of the bars that open in the time range."""
+    compiled: CompiledStrategy, own: Candles, factors: list[float], known: Conditions,
+    stale: set[int], span: TimeRange,
+) -> dict[int, Signal]:  # fmt: skip
+    """Return the signals by close time, of the bars that open in the time range.
+
+    Rules see units of the first share; what they say of prices is told in shares of the day.
+    """
     asked = compiled.risk_pct if compiled.equity_pct is None else compiled.equity_pct
     assert asked is not None
 
@@ -151,13 +212,16 @@ def signals_of(
         np.broadcast_to(np.asarray(x, np.float64), n).tolist()
         for x in (found.strength, found.per, found.stop, found.trail, found.limit)
     ]
-    rows = zip(own.ts.tolist(), found.bits.tolist(), *fields, own.close.tolist(), strict=True)
+    rows = zip(
+        own.ts.tolist(), found.bits.tolist(), *fields, own.close.tolist(), factors, strict=True
+    )
     signals = {}
-    for ts, bits, strength, per, stop, trail, limit, price in rows:
+    for ts, bits, strength, per, stop, trail, limit, price, f in rows:
         if _inside(ts, span):
             close = ts + own.tf_ms
             signals[close] = Signal(
-                bits, strength, per, stop, trail, limit, price, *standing(close)
+                bits, strength, per / f, stop / f, trail / f, limit / f, price / f,
+                *standing(close),
             )
     return signals
 

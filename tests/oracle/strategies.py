@@ -124,6 +124,7 @@ pyramid: [{at_r: 1, add: 1}]
 STRATEGIES = {
     "breakout": ("1h", BREAKOUT), "limits": ("1h", LIMITS), "slow": ("4h", SLOW),
     "breakout_day": ("1d", BREAKOUT), "limits_day": ("1d", LIMITS),
+    "limits_week": ("1w", LIMITS),
     "breakout_five": ("5m", BREAKOUT), "limits_minute": ("1m", LIMITS),
 }  # fmt: skip
 

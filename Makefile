@@ -5,6 +5,7 @@
 #   make test        lint, types, layers, docs and the whole test suite
 #   make test-long   the long forms of laws and endurance runs as well
 #   make bench       the speed of this engine; PEERS=1 adds the other engines in the same run
+#   make bench-data  the speed of the data lake; beside DuckDB and polars where they are installed
 #   make format      reformat the Python files
 #   make clean       remove what the targets above made
 
@@ -22,7 +23,7 @@ EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test test-fast test-long lint format bench clean
+.PHONY: help install demo test test-fast test-long lint format bench bench-data clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,11 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	PEERS="$(PEERS)" $(PY) -m bench
+
+bench-data: $(STAMP)
+	$(PY) -m bench.lake
+	$(PY) -m bench.trades
+	$(PY) -m bench.universe
 
 clean:
 	rm -rf $(VENV) build dist state/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -54,7 +54,10 @@ COINS = (
 )  # fmt: skip
 SPRING = tuple(f"binance_spot_2021/{c}-USDT_1h.parquet" for c in COINS)
 YEARS = tuple(f"binance_spot_long/{c}-USDT_1h.parquet" for c in (*COINS[:5], "BCH"))
-FIVES = tuple(f"binance_spot_2021/{c}-USDT_5m.parquet" for c in ("BTC", "XRP", "SOL", "LUNA"))
+FIVES, HOURS = (
+    tuple(f"binance_spot_2021/{c}-USDT_{tf}.parquet" for c in ("BTC", "XRP", "SOL", "LUNA"))
+    for tf in ("5m", "1h")
+)
 
 
 def changing(
@@ -147,7 +150,7 @@ def test_strategies_of_three_timeframes(bench: Bench) -> None:
 
 def test_bars_of_five_minutes_that_decide_what_fills_in_an_hour(bench: Bench) -> None:
     _, found = bench.run(
-        ("breakout", "limits"), FIVES + SPRING[:2], "20210514", "20210524", changing(),
+        ("breakout", "limits"), FIVES + HOURS, "20210514", "20210524", changing(),
         detail=300_000,
     )  # fmt: skip
     assert found.differences == []

@@ -67,10 +67,13 @@ class Scene:
     def play(
         self, candles: Mapping[str, Sequence[Hour]], universe: str, rules: str = ALWAYS, *,
         timeframe: str = "1h", data: str = "", detail: int | None = None, oracle: bool = True,
+        wanted: str = "[rotational]", event_pct: int = 1000,
     ) -> BacktestResult:  # fmt: skip
         """Run the strategy `one` over the candles, and the oracle beside it."""
         write_project(self.folder, self.root, universe, data)
-        head = f"name: one\ntimeframe: {timeframe}\nuniverse: [rotational]\n"
+        head = f"name: one\ntimeframe: {timeframe}\nuniverse: {wanted}\n"
+        policy = self.folder / "policy.yaml"
+        policy.write_text(policy.read_text().replace("event: 1000", f"event: {event_pct}"))
         (self.folder / "strategies.d" / "one.yaml").write_text(head + rules)
         paths = []
         for symbol, hours in candles.items():
@@ -163,6 +166,24 @@ def test_who_changes_to_a_tier_that_the_strategy_does_not_trade_is_barred(scene:
     changes = told.facts["conditions"]["universe"]["A/USDT"]
     assert [tier for _, tier in changes] == ["rotational", "event"]
     assert set(refused(told)) == {"NOT_IN_UNIVERSE"}
+
+
+def test_what_is_held_counts_in_the_tier_that_its_symbol_is_in_now(scene: Scene) -> None:
+    # A/USDT, bought as rotational, is event from hour 72 on: of the 1,500 of that tier it holds
+    # 1,000, and B/USDT gets the rest: 500 at the collar of 105.
+    loud, quiet = (*FLAT[:4], 5000.0), (*FLAT[:4], 500.0)
+    bars = {
+        "A/USDT": [quiet] * 48 + [loud] * 32,
+        "B/USDT": [(90.0, 90.0, 90.0, 90.0, 9000.0)] * 74 + [loud] * 6,
+    }
+    steps = "discovery: {tiers: {rotational: 1000000, event: 5000000}, refresh_hours: 24}"
+    told = scene.play(
+        bars, tiers("") + steps, ONCE + "protect: {stop: 0.2 * close}",
+        wanted="[rotational, event]", event_pct=15,
+    )  # fmt: skip
+    assert (entries(told), entries(told, "B/USDT")) == ([24], [75])
+    assert [float(q) for q in told.fills["quantity"]] == pytest.approx([10.0, 500 / 105])
+    assert told.facts["shrunk"] == {"MAX_TIER_PCT": 1}
 
 
 LEFT = "instruments: {A/USDT: {delisted: 2024-01-02}}"

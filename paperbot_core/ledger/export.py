@@ -44,6 +44,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "ts": "int64", "cash": "string", "equity": "string", "gross": "string",
         "drawdown_pct": "float64",
     },
+    "corporate": {
+        "seq": "int64", "ts": "int64", "bar_ts": "int64", "strategy": "string",
+        "symbol": "string", "kind": "string", "quantity": "string", "ratio": "string",
+        "per_share": "string", "amount": "string",
+    },
 }  # fmt: skip
 
 

@@ -144,15 +144,15 @@ class Account:
         key = self.bank.conditions.regime_key
         return tuple(sorted({*self.layout.traded, *([key[0]] if key else [])}))
 
-    def know(self, events: Mapping[str, CorporateEvents]) -> None:
-        """Take the splits and dividends of symbols: before `begin`, or anew between two bars."""
-        self.bank.know(events)
+    def know(self, events: Mapping[str, CorporateEvents]) -> list[str]:
+        """Take the splits and dividends of symbols: before `begin`, or anew between two bars.
 
-    def changed_shares(self) -> list[str]:
-        """Return the symbols whose events of the past are not those that were decided on."""
-        then, now = self.state.books.shares, self.bank.shares_in_force(self.last_bar or 0)
-        traded = {symbol for symbol, _ in self.state.rows}
-        return sorted(s for s in traded if then.get(s) != now.get(s))
+        Returns the symbols whose events of the past are not those that were decided on.
+        """
+        self.bank.know(events)
+        then, now = self.recorder.books.shares, self.bank.shares_in_force(self.last_bar or 0)
+        decided = {symbol for symbol, _ in self.state.rows}
+        return sorted(s for s in decided if then.get(s) != now.get(s))
 
     def stored_bars(self, symbol: str) -> list[Bar]:
         """Return the bars of a symbol that the journal already holds, oldest first."""

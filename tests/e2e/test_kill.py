@@ -15,6 +15,7 @@ import pytest
 from paperbot_core.ledger.verify import verify
 from paperbot_core.trade.status import account_trades
 from tests import session_world as sw
+from tests import share_world as shares
 from tests.e2e.kill_driver import POINTS
 
 SHIPPED = sorted(path.stem for path in (sw.ROOT / "strategies.d").glob("*.yaml"))
@@ -24,6 +25,11 @@ SYMBOLS = ("BTC/USDT", "SOL/USDT", "DOGE/USDT")
 
 
 def _project(kind: str, folder: Path, rows: int) -> Path:
+    if kind == "shares":
+        data = folder / "candles"
+        for seed, symbol in enumerate(sorted(shares.EVENTS)):
+            shares.store(data, shares.days(symbol, rows, seed + 5))
+        return shares.make_project(folder, data, shares.RULES)
     if kind == "replay":
         data = folder / "candles"
         for seed, symbol in enumerate(SYMBOLS):
@@ -69,13 +75,13 @@ def _check(kind: str, kills: int, stride: int, rows: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", ["replay", "sandbox"])
+@pytest.mark.parametrize("kind", ["replay", "sandbox", "shares"])
 def test_killed_at_every_kind_of_point(kind: str, tmp_path: Path) -> None:
     _check(kind, 10, 30, ROWS, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["replay", "sandbox"])
+@pytest.mark.parametrize("kind", ["replay", "sandbox", "shares"])
 def test_killed_two_hundred_times(kind: str, tmp_path: Path) -> None:
     _check(kind, 200, 2, ROWS_LONG, tmp_path)

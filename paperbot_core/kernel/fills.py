@@ -17,6 +17,7 @@ from paperbot_core.kernel.words import (
     LEG_ENTRY,
     LEG_EXIT,
     LEG_RELEASED,
+    LOT,
     NONE,
     ORDER_NONE,
 )
@@ -62,11 +63,14 @@ def release(
 
 
 @lean
-def settle_event(a: Account, m: Market, slot: Slot) -> None:
+def settle_event(
+    a: Account, m: Market, slot: Slot, legs: Table, refused: Table, s: int
+) -> None:
     """Apply the event of `m` to one slot: pay the dividend, then exchange the shares of a split.
 
     A short pays what a long receives. Levels are rounded to the tick as they were when set: stops
-    towards the price, limits and collars against filling.
+    towards the price, limits and collars against filling. A pending order is for whole lots again;
+    one of which no lot is left ends.
     """
     paid = slot.qty * m.dividend
     a.cash += paid
@@ -91,13 +95,15 @@ def settle_event(a: Account, m: Market, slot: Slot) -> None:
         )
     if slot.order != ORDER_NONE:
         buys = slot.order_side > 0
-        slot.order_qty *= ratio
+        slot.order_qty = floor_grid(slot.order_qty * ratio, m.lot_n, m.lot_d)
         slot.order_cap /= ratio
         slot.order_stop /= ratio
         level = slot.order_price / ratio
         slot.order_price = (
             floor_grid(level, m.tick_n, m.tick_d) if buys else ceil_grid(level, m.tick_n, m.tick_d)
         )
+        if slot.order_qty <= 0.0:
+            release(a, m, slot, legs, refused, s, LOT)
 
 
 @lean

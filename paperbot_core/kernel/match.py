@@ -204,10 +204,10 @@ def match(
 ) -> None:
     """Fill what the bars of this step allow, for the first `count` slots listed in `active`."""
     for k in range(count):
-        slot = slots[active[k]]
-        m = markets[specs[active[k]].market]
+        s = active[k]
+        m = markets[specs[s].market]
         if m.event:
-            settle_event(a, m, slot)
+            settle_event(a, m, slots[s], legs, refused, s)
     pending = 0
     for k in range(count):
         s = active[k]

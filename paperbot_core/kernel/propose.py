@@ -107,7 +107,12 @@ def move_stop(m: Market, spec: Spec, slot: Slot, box: Box) -> None:
     side = 1.0 if slot.qty > 0.0 else -1.0
     run = (slot.water - slot.first_price) * side
     if spec.breakeven_after_r > 0.0 and run >= spec.breakeven_after_r * slot.r:
+        # The entry price is on the tick when it fills; a split leaves it anywhere.
         level = slot.first_price
+        if side > 0.0:
+            level = ceil_grid(level, m.tick_n, m.tick_d)
+        else:
+            level = floor_grid(level, m.tick_n, m.tick_d)
         if side * (level - slot.stop) > 0.0:
             slot.stop, slot.stop_reason = level, EXIT_BREAKEVEN
     if spec.has_trail and run >= spec.trail_after_r * slot.r:

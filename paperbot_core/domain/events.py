@@ -216,7 +216,8 @@ class SharesSplit:
     """Shares of a slot, or of its resting order, were exchanged at the open of the bar at `bar_ts`.
 
     `ratio` are new shares for one old. `quantity` is what the slot holds since then, negative for a
-    short, 0 where it is flat; `limit_price` the price of its resting order, None without one.
+    short, 0 where it is flat; `order_quantity` and `limit_price` are what its resting order is for
+    since then, 0 and None where there is none (any more).
     """
 
     ts: int
@@ -225,6 +226,7 @@ class SharesSplit:
     bar_ts: int
     ratio: Decimal
     quantity: Decimal
+    order_quantity: Decimal
     limit_price: Decimal | None
 
 

@@ -176,19 +176,25 @@ class Projector:
         slot = split(self._slot(event.strategy, event.symbol), event)
         if slot is not None:
             self._position(event.ts, slot)
+        self._exchange_orders(event)
+
+    def _exchange_orders(self, event: SharesSplit) -> None:
+        """Put the open orders of a slot into new shares."""
         open_ = self._conn.execute(
             "SELECT client_id, quantity, filled, limit_price FROM orders WHERE strategy = ?"
             " AND symbol = ? AND state IN ('placed', 'partly')",
             (event.strategy, event.symbol),
         ).fetchall()
-        price = None if event.limit_price is None else decimal_text(event.limit_price)
-        for name, quantity, filled, limit in open_:
+        for name, old, filled, limit in open_:
+            quantity, price = exchanged(Decimal(old), event.ratio), limit
+            if limit is not None and event.limit_price is not None:
+                # The one that rests: in whole lots, its price on the tick. An exit has no price.
+                quantity, price = event.order_quantity, decimal_text(event.limit_price)
             self._conn.execute(
                 "UPDATE orders SET quantity = ?, filled = ?, limit_price = ? WHERE client_id = ?",
                 (
-                    decimal_text(exchanged(Decimal(quantity), event.ratio)),
-                    decimal_text(exchanged(Decimal(filled), event.ratio)),
-                    limit if limit is None or price is None else price, name,
+                    decimal_text(quantity), decimal_text(exchanged(Decimal(filled), event.ratio)),
+                    price, name,
                 ),
             )  # fmt: skip
 

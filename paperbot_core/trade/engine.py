@@ -261,11 +261,12 @@ class Engine:
 def _settled(market: rec.Market, number: int, slot: rec.Slot) -> Settled:
     """Return what the event of a market will do to a slot, found out on copies."""
     after = rec.SlotObject(rec.as_row(rec.SLOT, slot))
-    account = rec.AccountObject()
-    settle_event(account, market, after)
+    account, legs, refused = rec.AccountObject(), [rec.LegObject()], [0] * w.RULES
+    settle_event(account, market, after, legs, refused, number)
+    rests = after.order != w.ORDER_NONE
     return Settled(
         number, market.ts, market.dividend, slot.qty, account.income, market.split, after.qty,
-        after.order_price if slot.order != w.ORDER_NONE else None,
+        after.order_qty if rests else 0.0, after.order_price if rests else 0.0,
     )  # fmt: skip
 
 

@@ -66,7 +66,8 @@ def shares_title(event: DividendPaid | SharesSplit) -> str:
             f"{event.strategy}"
         )
     what = f"{abs(event.quantity):f} shares are held" if event.quantity else "an order rests"
-    return f"{event.symbol} split, {event.ratio:f} for 1: {what} now, {event.strategy}"
+    ratio = event.ratio.normalize()
+    return f"{event.symbol} split, {ratio:f} for 1: {what} now, {event.strategy}"
 
 
 def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:

@@ -91,7 +91,8 @@ class Settled:
         paid: `held` times `dividend`.
         split: new shares for one old.
         quantity: shares after the split.
-        limit: price of the resting order after the split; None without one.
+        order: shares of the resting order after the split, 0 where none rests any more.
+        limit: price of that order.
     """
 
     slot: int
@@ -101,7 +102,8 @@ class Settled:
     paid: float
     split: float
     quantity: float
-    limit: float | None
+    order: float
+    limit: float
 
 
 @dataclass(frozen=True, slots=True)

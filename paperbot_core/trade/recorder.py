@@ -172,11 +172,14 @@ class Recorder:
             if one.split != 1.0:
                 found.append(SharesSplit(
                     out.now, key.strategy, key.symbol, one.bar_ts, amount(one.split),
-                    amount(one.quantity), None if one.limit is None else amount(one.limit),
+                    amount(one.quantity), amount(one.order),
+                    amount(one.limit) if one.order > 0.0 else None,
                 ))  # fmt: skip
-                for open_ in (self.books.entries, self.books.exits):
-                    if order := open_.get(slot_text(key)):
-                        order[1], order[2] = order[1] * one.split, order[2] * one.split
+                text = slot_text(key)
+                if text in self.books.entries:
+                    self.books.entries[text][1] = one.order
+                if order := self.books.exits.get(text):
+                    order[1], order[2] = order[1] * one.split, order[2] * one.split
         return found
 
     def _legs(self, out: Outcome) -> list[Event]:

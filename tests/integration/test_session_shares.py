@@ -201,13 +201,13 @@ def test_the_journal_tells_a_split_and_dividends_to_the_cent(tmp_path: Path) -> 
         DividendPaid(moved[0].bar_ts + DAY_MS, "hold", "AAPL", days_of["AAPL"][0],
                      Decimal("2.0"), Decimal("20.0"), Decimal("40.0")),
         SharesSplit(moved[1].bar_ts + DAY_MS, "hold", "AAPL", days_of["AAPL"][1],
-                    Decimal("2.0"), Decimal("40.0"), None),
+                    Decimal("2.0"), Decimal("40.0"), Decimal(0), None),
         DividendPaid(moved[2].bar_ts + DAY_MS, "hold", "AAPL", days_of["AAPL"][2],
                      Decimal("1.0"), Decimal("40.0"), Decimal("40.0")),
     ]  # fmt: skip
     assert [shares_title(event) for event in moved] == [
         "dividend received: 40.0 on 20.0 AAPL, hold",
-        "AAPL split, 2.0 for 1: 40.0 shares are held now, hold",
+        "AAPL split, 2 for 1: 40.0 shares are held now, hold",
         "dividend received: 40.0 on 40.0 AAPL, hold",
     ]
     (trade,) = account_trades(tmp_path / "s" / "journal.sqlite")

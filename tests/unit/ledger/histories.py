@@ -10,6 +10,7 @@ from pathlib import Path
 from paperbot_core.domain.events import (
     Action,
     AnchorMoved,
+    DividendPaid,
     EquityMarked,
     Event,
     FillBooked,
@@ -20,6 +21,7 @@ from paperbot_core.domain.events import (
     ProposalMade,
     RunStarted,
     RunStopped,
+    SharesSplit,
     SignalRaised,
     TradingStateChanged,
     VerdictGiven,
@@ -141,7 +143,22 @@ class _Market:
         self._book(step, symbol, side, True, quantity, price, order, False)
         self._open[symbol] = (side, quantity)
 
+    def _settle(self, step: Step, symbol: str) -> None:
+        """Pay for what is held, then exchange it, three for two."""
+        side, held = self._open[symbol]
+        bar_ts, signed = step.ts - HOUR_MS, int(side) * held
+        ratio = Decimal("1.5")
+        self._open[symbol] = (side, held * ratio)
+        step.events += [
+            DividendPaid(step.ts, "sma_cross", symbol, bar_ts, Decimal("0.3"), signed,
+                         signed * Decimal("0.3")),
+            SharesSplit(step.ts, "sma_cross", symbol, bar_ts, ratio, signed * ratio,
+                        Decimal(0), None),
+        ]  # fmt: skip
+
     def _close(self, step: Step, symbol: str, price: Decimal) -> None:
+        if self._rng.random() < 0.2:
+            self._settle(step, symbol)
         side, held = self._open.pop(symbol)
         part = (held / 2).quantize(Decimal("0.00001"))
         order = client_id(ACCOUNT, "sma_cross", symbol, step.ts, "exit")

@@ -30,10 +30,13 @@ def cash(ts: int, quantity: str, amount: str) -> DividendPaid:
     )
 
 
-def a_split(ts: int, ratio: str, quantity: str, limit: str | None = None) -> SharesSplit:
+def a_split(
+    ts: int, ratio: str, quantity: str, limit: str | None = None, order: str = "0"
+) -> SharesSplit:
     price = None if limit is None else Decimal(limit)
     return SharesSplit(
-        ts, "sma_cross", SYMBOL, ts - HOUR_MS, Decimal(ratio), Decimal(quantity), price
+        ts, "sma_cross", SYMBOL, ts - HOUR_MS, Decimal(ratio), Decimal(quantity),
+        Decimal(order), price,
     )
 
 
@@ -81,7 +84,7 @@ def test_a_position_over_a_split_and_a_dividend(
 
 def test_a_resting_order_is_exchanged(path: Path) -> None:
     order = replace(an_order(quantity="0.5"), kind=OrderKind.LIMIT)
-    written(path, order, a_split(HOUR_MS, "0.125", "0", "804"))
+    written(path, order, a_split(HOUR_MS, "0.125", "0", "804", "0.0625"))
     with JournalReader(path) as reader:
         (found,) = reader.open_orders()
         assert reader.table("positions") == []

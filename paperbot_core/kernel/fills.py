@@ -23,6 +23,10 @@ from paperbot_core.kernel.words import (
 )
 
 
+#: Part of what was traded below which a profit or a loss is the rounding of sums.
+NOISE = 1e-12
+
+
 @lean
 def forming_row(box: Box) -> int:
     """Return the number of the slot's bar that this step belongs to."""
@@ -171,7 +175,8 @@ def write_trade(
     trade.bars_held = forming_row(box) - slot.entry_row
     a.trades += 1
     slot.no_entry_before = forming_row(box) + spec.cooldown_bars
-    if pnl < 0.0:
+    # A trade that came out even is no loss, whatever the last bits of its sums say.
+    if pnl < -NOISE * slot.entered_value:
         m.loss_ts = m.ts + m.tf_ms
 
 

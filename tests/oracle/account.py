@@ -124,6 +124,6 @@ class Account:
                 "bars_held": bar - p.entry_bar,
             }
         )
-        if p.cash_flow < 0.0:
+        if p.cash_flow < -1e-12 * p.entry_notional:
             slot.market.last_loss_close = ts + slot.market.tf_ms
         slot.position, slot.last_exit_bar = None, bar

@@ -68,8 +68,8 @@ def first_fill_difference(oracle: Outcome, table: Mapping[str, Any]) -> list[str
     return []
 
 
-def near(a: float, b: float, scale: float = 0.0) -> bool:
-    """Tell whether two numbers are equal to 1e-9, relative to them or to `scale`."""
+def near(a: float, b: float, scale: float = 1e-3) -> bool:
+    """Tell whether two numbers are equal to 1e-9, relative to them or to at least `scale`."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), scale)

@@ -72,15 +72,16 @@ EVENTS = {
 
 
 def days(
-    symbol: str, rows: int, seed: int, *, tf_ms: int = DAY_MS, gaps: float = 0.05
-) -> Candles:
+    symbol: str, rows: int, seed: int, *, tf_ms: int = DAY_MS, gaps: float = 0.05,
+    events: list[tuple[int, float, float]] | None = None,
+) -> Candles:  # fmt: skip
     """Return a walk as it was paid: splits make jumps of it."""
     sigma = 0.02 * (tf_ms / DAY_MS) ** 0.5
     smooth = sw.walk(symbol, rows, seed, tf_ms=tf_ms, gaps=gaps, sigma=sigma)
     factor = np.ones(len(smooth))
-    for day, split, _ in EVENTS[symbol]:
+    for day, split, _ in EVENTS[symbol] if events is None else events:
         factor[smooth.ts >= MONDAY + day * DAY_MS] *= split
-    prices = {name: np.round(getattr(smooth, name) / factor, 2)
+    prices = {name: np.maximum(np.round(getattr(smooth, name) / factor, 2), 0.01)
               for name in ("open", "high", "low", "close")}  # fmt: skip
     return replace(smooth, **prices, volume=np.round(smooth.volume * factor))
 

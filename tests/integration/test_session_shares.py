@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paperbot_core.domain.events import DividendPaid, SharesSplit, SignalRaised
+from paperbot_core.domain.events import (
+    ConditionChanged,
+    DividendPaid,
+    SharesSplit,
+    SignalRaised,
+)
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, Candles
 from paperbot_core.domain.words import Mode
 from paperbot_core.ledger.export import ExportFormat, export
@@ -27,12 +32,14 @@ from paperbot_core.market.events_table import write_events
 from paperbot_core.market.files import read_candles
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.timerange import TimeRange, parse_timerange
+from paperbot_core.plugins import Plugins
 from paperbot_core.research.backtest import run_backtest
 from paperbot_core.research.request import BacktestRequest
 from paperbot_core.trade.notices import shares_title
 from paperbot_core.trade.session import SessionResult
 from paperbot_core.trade.status import account_trades
 from tests import session_world as sw
+from tests.inline_plugin import Alpha
 from tests.share_world import EVENTS, MONDAY, RULES, days, make_project, store
 from tests.why_world import paperbot
 
@@ -304,3 +311,82 @@ def test_every_verdict_of_real_rules_is_told_again(market: Path, tmp_path: Path)
         day = (row["ts"] - MONDAY) // DAY_MS - 1
         slot = why(project, day, "-s", row["strategy"])
         assert slot["outcome"] == ("granted" if row["approved"] else "refused")
+
+
+CHANGING = """\
+tiers:
+  core: {symbols: [AAPL], always_eligible: true}
+  rotational: {symbols: [IBM], regimes: [trend, calm, crash]}
+  event: {symbols: [ODD], max_hold_hours: 400}
+filters: {min_quote_volume: 40000, min_age_days: 5}
+regime:
+  symbol: AAPL
+  timeframe: 2d
+  rules:
+    crash: close < 0.93 * highest(high, 6)
+    trend: abs(change(close, 4)) > 0.4 * sum(abs(change(close, 1)), 4)
+    calm: volume < sma(volume, 6)
+  size_factor: {crash: 0.5, chop: 0.8}
+instruments:
+  AAPL: {tick: 0.01, lot: 0.001, min_notional: 1, shortable: true}
+  IBM: {tick: 0, lot: 0, min_notional: 0, shortable: true}
+  ODD: {tick: 0.01, lot: 1, min_notional: 1, shortable: true}
+"""
+MODES = """\
+name: modes
+timeframe: 1d
+universe: [core, rotational, event]
+params: {length: {default: 4, min: 2, max: 50}}
+entry:
+  long: {when: "close > sma(close, length)", reason: "{close} is above {sma(close, length)}"}
+  short: {when: "close < sma(close, length) and regime('crash')"}
+exit:
+  long: {when: "close < sma(close, length)"}
+size: {equity_pct: 8}
+protect: {stop: 2 * atr(5), max_bars: 10}
+adaptive:
+  every: 2d
+  window: 3
+  modes:
+    intraday: {weights: {volatility: 1, liquidity: 0.5}, params: {length: 3}}
+    swing: {weights: {trend: 1}, timeframe: 2d}
+"""
+PLUGGED = """\
+name: plugged
+timeframe: 1d
+universe: [core, rotational]
+uses: alpha.both
+size: {risk_pct: 0.5}
+protect: {stop: 2 * atr(7)}
+"""
+
+
+def test_regime_universe_modes_plugins_and_guards_see_one_share(
+    market: Path, tmp_path: Path
+) -> None:
+    rules = {"modes": MODES, "plugged": PLUGGED, "dips": RULES["dips"]}
+    rules["dips"] = rules["dips"].replace("[core]", "[core, rotational, event]")
+    project = make_project(tmp_path / "p", market, rules, guard=True)
+    (project / "universe.yaml").write_text(CHANGING)
+    with (project / "paperbot.yaml").open("a") as file:
+        # The check decides by every digit of every fact it sees, texts included.
+        file.write("risk_checks: {nosy: {}}\n")
+
+    def load(_: object) -> Plugins:
+        return Plugins.of({"paperbot-alpha": Alpha()})
+
+    expected = sw.backtest_trades(project, list(rules), [market], plugins=load)
+    notes = sw.Notes()
+    whole, parts = (tmp_path / name / "journal.sqlite" for name in ("whole", "parts"))
+    setup = sw.replay_setup(project, market, whole.parent, timeframe="1d", plugins=load)
+    sw.run_session(setup, notes=notes)
+    run_parts(project, market, parts.parent, lambda: 17, timeframe="1d", plugins=load)
+    assert sw.plain(account_trades(whole)) == sw.plain(expected)
+    assert sw.plain(account_trades(parts)) == sw.plain(expected)
+    assert verify(parts).content_hash == verify(whole).content_hash
+    changed = {e.condition for e in notes.events if isinstance(e, ConditionChanged)}
+    assert changed >= {"universe", "regime", "mode"}
+    assert len({row["strategy"] for row in expected}) == 4
+    with JournalReader(whole) as reader:
+        assert {row["kind"] for row in reader.table("corporate")} == {"dividend", "split"}
+        assert "RISK_CHECK" in {row["rule"] for row in reader.table("verdicts")}

@@ -134,6 +134,14 @@ class Candles:
             None if self.regime is None else self.regime[part],
         )
 
+    def take(self, rows: NDArray[np.bool_]) -> Candles:
+        """Return copies of the rows where `rows`, of shape (n,), is true."""
+        return Candles(
+            self.symbol, self.tf_ms, self.ts[rows], self.open[rows], self.high[rows],
+            self.low[rows], self.close[rows], self.volume[rows],
+            None if self.regime is None else self.regime[rows],
+        )
+
     def bar(self, row: int) -> Bar:
         """Return one row as a Bar of Python numbers."""
         return Bar(

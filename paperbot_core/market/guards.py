@@ -143,7 +143,7 @@ def screen(candles: Candles, limits: DataLimits) -> tuple[Candles, list[RefusedB
             kept[row] = False
             row += 1
         row += 1
-    return (_take(candles, kept), refused) if refused else (candles, refused)
+    return (candles.take(kept), refused) if refused else (candles, refused)
 
 
 def _suspect_rows(candles: Candles, max_move_pct: float) -> Ints:
@@ -158,13 +158,6 @@ def _suspect_rows(candles: Candles, max_move_pct: float) -> Ints:
     with np.errstate(over="ignore"):
         reach = np.maximum(top - close, close - bottom) / close * 100.0
     return np.flatnonzero(reach > max_move_pct) + 1
-
-
-def _take(candles: Candles, rows: Mask) -> Candles:
-    return Candles(
-        candles.symbol, candles.tf_ms, candles.ts[rows], candles.open[rows], candles.high[rows],
-        candles.low[rows], candles.close[rows], candles.volume[rows],
-    )
 
 
 class StaleGuard:

@@ -13,14 +13,15 @@ from paperbot_core.config.policy import DataLimits
 from paperbot_core.config.project import UNIVERSE_NAME, Project
 from paperbot_core.config.universe import UNLISTED
 from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_error
-from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
+from paperbot_core.domain.market import DAY_MS, Candles, timeframe_ms, timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
 from paperbot_core.market.events import CorporateEvents
 from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.guards import RefusedBar, screen
+from paperbot_core.market.guards import RefusedBar
 from paperbot_core.market.names import CandleFile
 from paperbot_core.market.quality import gap_report
+from paperbot_core.market.resample import resample
 from paperbot_core.market.standing import Conditions, admitted
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.conditions import (
@@ -33,11 +34,13 @@ from paperbot_core.research.conditions import (
 from paperbot_core.research.shares import (
     Payouts,
     as_traded,
+    believed_bars,
     find_shares,
     in_first_shares,
     payouts,
     share_factor,
 )
+from paperbot_core.trade.layout import shortest_timeframe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +130,7 @@ def load_history(
     known = sorted({f.symbol for f in files})
     symbols = {c.file.name: admitted(project, c.file.name, known) for c in strategies}
     faults = [_nothing(name, known) for name, found in symbols.items() if not found]
-    reader = _Reader(by_key, project.policy.data)
+    reader = _Reader(by_key, project.policy.data, _judged_ms(project, strategies, detail))
     regime = read_regime(project, reader, warnings)
     own: dict[Key, Candles] = {}
     for compiled in strategies:
@@ -153,6 +156,16 @@ def load_history(
         tuple(reader.refused), reader.factors(own), reader.payouts(base),
         {key: reader.paid(*key) for key in own if reader.events(key[0]) is not None},
     )  # fmt: skip
+
+
+def _judged_ms(
+    project: Project, strategies: Sequence[CompiledStrategy], detail: int | None
+) -> int:
+    regime = project.universe.regime
+    finest = shortest_timeframe(
+        strategies, None if regime is None else timeframe_ms(regime.timeframe)
+    )
+    return finest if detail is None else min(detail, finest)
 
 
 def read_regime(
@@ -190,9 +203,13 @@ def _gaps(file: CandleFile, candles: Candles) -> list[Diagnostic]:
 class _Reader:
     """Reads each file at most once; what it hands out is believed, and knows the regime."""
 
-    def __init__(self, files: Mapping[Key, CandleFile], limits: DataLimits | None) -> None:
+    def __init__(
+        self, files: Mapping[Key, CandleFile], limits: DataLimits | None, judged_ms: int
+    ) -> None:
+        """Take the files, and the length of the bars that the guards judge (see `_file`)."""
         self.files = files
         self.limits = limits
+        self.judged_ms = judged_ms
         self.regime: RegimeLine | None = None
         self.read: dict[Key, Candles] = {}
         self.made: dict[Key, Candles] = {}
@@ -241,17 +258,14 @@ class _Reader:
 
     def believed(self, symbol: str, tf_ms: int) -> Candles:
         """Return the bars that the guards of the policy believe, in units of the first share."""
-        key = (symbol, tf_ms)
-        if key not in self._believed:
-            candles = in_first_shares(self._file(symbol, tf_ms), self.events(symbol), tf_ms)
-            if self.limits is not None:
-                candles, refused = screen(candles, self.limits)
-                self.refused += refused
-            self._believed[key] = candles
-        return self._believed[key]
+        return in_first_shares(self._file(symbol, tf_ms), self.events(symbol), tf_ms)
 
     def _file(self, symbol: str, tf_ms: int) -> Candles:
-        """Return the bars that those of `tf_ms` are made of, as they are stored."""
+        """Return the believed bars that those of `tf_ms` are made of, in the prices paid.
+
+        Judged are bars as a session would get them: of the shortest length its account looks at,
+        or as they are stored if that is longer, or does not lead there.
+        """
         finer = [tf for s, tf in self.files if s == symbol and tf <= tf_ms and tf_ms % tf == 0]
         if not finer:
             have = ", ".join(timeframe_text(tf) for s, tf in sorted(self.files) if s == symbol)
@@ -263,7 +277,18 @@ class _Reader:
         key = (symbol, max(finer))
         if key not in self.read:
             self.read[key] = read_candles(self.files[key])
-        return self.read[key]
+        file, judged = self.read[key], self.judged_ms
+        leads_there = judged % file.tf_ms == 0 and tf_ms % judged == 0
+        # An event may fall into bars of more than a day: sessions take days then.
+        whole = judged <= DAY_MS or self.events(symbol) is None
+        if self.limits is None or not leads_there or not whole:
+            judged = file.tf_ms
+        if (symbol, judged) not in self._believed:
+            bars = resample(file, judged)
+            found, refused = believed_bars(bars, self.events(symbol), self.limits)
+            self._believed[symbol, judged] = found
+            self.refused += refused
+        return self._believed[symbol, judged]
 
 
 def _nothing(strategy: str, known: Sequence[str]) -> Diagnostic:

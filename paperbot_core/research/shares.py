@@ -17,9 +17,11 @@ import numpy as np
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.market.events import CorporateEvents, forward_scaled
 from paperbot_core.market.events_files import events_beside
+from paperbot_core.market.guards import RefusedBar, screen
 from paperbot_core.market.resample import resample
 
 if TYPE_CHECKING:
+    from paperbot_core.config.policy import DataLimits
     from paperbot_core.domain.market import Candles, Floats, Ints
 
 _PRICES = ("open", "high", "low", "close")
@@ -60,6 +62,20 @@ def find_shares(candles: Iterable[Path], symbol: str) -> CorporateEvents | None:
         if events is not None and len(events):
             return events
     return None
+
+
+def believed_bars(
+    file: Candles, events: CorporateEvents | None, limits: DataLimits | None
+) -> tuple[Candles, list[RefusedBar]]:
+    """Return the bars of `file` that the guards believe, as they were paid, and the refused ones.
+
+    Prices are judged in units of the first share: a split is no bad tick. They are judged as they
+    are stored, so that a bad tick does not hide in a longer bar made of it.
+    """
+    if limits is None:
+        return file, []
+    kept, refused = screen(file if events is None else forward_scaled(file, events), limits)
+    return (file.take(np.isin(file.ts, kept.ts)) if refused else file), refused
 
 
 def in_first_shares(file: Candles, events: CorporateEvents | None, tf_ms: int) -> Candles:

@@ -19,7 +19,6 @@ from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.kernel.words import HALT_MANUAL
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.reader import JournalReader
-from paperbot_core.market.guards import screen
 from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.market.standing import admitted
 from paperbot_core.market.timerange import TimeRange
@@ -30,6 +29,7 @@ from paperbot_core.research.history import History
 from paperbot_core.research.session_run import stored_candles
 from paperbot_core.research.shares import (
     as_traded,
+    believed_bars,
     find_shares,
     in_first_shares,
     payouts,
@@ -105,7 +105,9 @@ def session_past(
         if reader.head().seq < facts["last_seq"]:
             raise cannot_explain(facts, f"`{path}` is the journal of another account")
         _same_files(facts, reader)
-        feed = {s: stored_candles(reader, s, feed_ms) for s in facts["symbols"]}
+        feed = {
+            s: _stored(project, reader, s, feed_ms, shares) for s in facts["symbols"]
+        }
         leader = _leader(project, reader, feed_ms, shares)
         acts = [e for _, e in reader.events(kinds=("Halted", "Resumed", "AnchorMoved"))]
     simulation = project.settings.simulation
@@ -173,6 +175,15 @@ def _shares(facts: Mapping[str, Any]) -> dict[str, CorporateEvents]:
     return found
 
 
+def _stored(
+    project: Project, reader: JournalReader, symbol: str, feed_ms: int,
+    shares: Mapping[str, CorporateEvents],
+) -> Candles:  # fmt: skip
+    """Return the bars of a symbol that the session had and believed, in the prices paid."""
+    bars = stored_candles(reader, symbol, feed_ms)
+    return believed_bars(bars, shares.get(symbol), project.policy.data)[0]
+
+
 def _leader(
     project: Project, reader: JournalReader, feed_ms: int, shares: Mapping[str, CorporateEvents]
 ) -> Candles | None:
@@ -180,7 +191,7 @@ def _leader(
     wanted = project.universe.regime
     if wanted is None:
         return None
-    found = stored_candles(reader, wanted.symbol, feed_ms)
+    found = _stored(project, reader, wanted.symbol, feed_ms, shares)
     if not len(found):
         return None
     return in_first_shares(found, shares.get(wanted.symbol), timeframe_ms(wanted.timeframe))
@@ -191,15 +202,10 @@ def _history(
     symbols: Mapping[str, tuple[str, ...]], feed: Mapping[str, Candles], leader: Candles | None,
     folder: Path, shares: Mapping[str, CorporateEvents],
 ) -> History:  # fmt: skip
-    limits = project.policy.data
-
-    def believed(candles: Candles) -> Candles:
-        return candles if limits is None else screen(candles, limits)[0]
-
-    line = None if leader is None else regime_line(project, believed(leader))
+    line = None if leader is None else regime_line(project, leader)
     own = {
         (symbol, c.timeframe_ms): with_regime(
-            believed(in_first_shares(feed[symbol], shares.get(symbol), c.timeframe_ms)), line
+            in_first_shares(feed[symbol], shares.get(symbol), c.timeframe_ms), line
         )
         for c in strategies
         for symbol in symbols[c.file.name]

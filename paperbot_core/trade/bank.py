@@ -45,10 +45,10 @@ class SignalBank:
                 users[symbol, compiled.timeframe_ms].append(compiled)
         keys = {*users, *extra}
         self.conditions = conditions
+        conditions.follow(keys)
         self._regime = conditions.regime_key
         if self._regime is not None:
             keys.add(self._regime)
-        conditions.follow(keys)
         conditions.choose(mode_choosers(strategies, symbols))
         self.rows: dict[Key, int] = dict.fromkeys(sorted(keys), 0)
         self._feed_ms = feed_ms
@@ -101,27 +101,29 @@ class SignalBank:
         return sorted(end for end in ends if end < now)
 
     def take(self, bars: Iterable[Bar]) -> None:
-        """Add the feed's bars of one decision time."""
+        """Add the feed's bars of one decision time, those that are believed."""
         for bar in bars:
             ladder = self._ladders.get(bar.symbol)
-            if ladder is not None:
+            if ladder is None:
+                continue
+            judged = ladder.judged(bar) if isinstance(ladder, ShareLadder) else bar
+            if self.conditions.believes(judged):
                 ladder.take(bar)
 
     def close(self, now: int) -> dict[Key, Bar]:
-        """Return the believed bars that close at `now`, after telling the strategies of them."""
+        """Return the bars that close at `now`, after telling the strategies of them."""
         closed: dict[Key, Bar] = {}
         self.paid = {}
         ended = [bar for ladder in self._ladders.values() for bar in ladder.close(now)]
         if self._regime is not None:
             ended.sort(key=lambda bar: (bar.symbol, bar.tf_ms) != self._regime)
         for bar in ended:
-            believed = self.conditions.admit(bar)
-            if believed is not None:
-                closed[bar.symbol, bar.tf_ms] = believed
-                ladder = self._ladders[bar.symbol]
-                if isinstance(ladder, ShareLadder):
-                    self.paid[bar.symbol, bar.tf_ms] = ladder.believe(bar.tf_ms)
-                self._tell(believed)
+            known = self.conditions.take(bar)
+            closed[bar.symbol, bar.tf_ms] = known
+            ladder = self._ladders[bar.symbol]
+            if isinstance(ladder, ShareLadder):
+                self.paid[bar.symbol, bar.tf_ms] = ladder.believe(bar.tf_ms)
+            self._tell(known)
         self.conditions.advance(now)
         return closed
 

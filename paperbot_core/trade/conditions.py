@@ -62,9 +62,8 @@ def make_watch(project: Project, record: Path | None = None) -> Watch:
 
 @dataclass(slots=True)
 class _Series:
-    """The guards of the bars of one key."""
+    """The breaker of the bars of one key."""
 
-    ticks: TickGuard
     stale: StaleGuard
     is_stale: bool = False
 
@@ -83,6 +82,7 @@ class Conditions:
         self._book: MembershipBook | None = None
         if not watch.universe.is_static:
             self._book = MembershipBook(watch.universe, symbols, watch.recorded)
+        self._ticks: dict[str, TickGuard] = {}
         self._series: dict[Key, _Series] = {}
         self._finest: dict[str, int] = {}
         self._tiers: dict[str, str] = {}
@@ -97,15 +97,13 @@ class Conditions:
         return None if detector is None else (detector.symbol, detector.tf_ms)
 
     def follow(self, keys: Iterable[Key]) -> None:
-        """Say which bars will come."""
+        """Say which bars strategies trade on."""
         for symbol, tf_ms in keys:
             self._finest[symbol] = min(tf_ms, self._finest.get(symbol, tf_ms))
             if self.watch.limits is not None:
                 continuous = not self.watch.universe.instrument(symbol).sessions
-                self._series[symbol, tf_ms] = _Series(
-                    TickGuard(self.watch.limits),
-                    StaleGuard(self.watch.limits, tf_ms, continuous),
-                )
+                guard = StaleGuard(self.watch.limits, tf_ms, continuous)
+                self._series[symbol, tf_ms] = _Series(guard)
 
     def choose(self, choosers: Mapping[tuple[str, str], ModeChooser]) -> None:
         """Say which modes there are to choose; `choosers` are by strategy and symbol."""
@@ -120,17 +118,23 @@ class Conditions:
         """Return whether a strategy may enter a symbol for all that its modes say."""
         return self._chosen.get((strategy, symbol), True)
 
-    def admit(self, bar: Bar) -> Bar | None:
-        """Take a closed bar; return it with the regime of now, or None if it is not believed.
+    def believes(self, bar: Bar) -> bool:
+        """Return whether a bar of the feed is to be used; it is in units of the first share."""
+        if self.watch.limits is None:
+            return True
+        guard = self._ticks.setdefault(bar.symbol, TickGuard(self.watch.limits))
+        refused = guard.admit(bar)
+        if refused is not None:
+            self._refuse(bar, refused)
+        return refused is None
+
+    def take(self, bar: Bar) -> Bar:
+        """Take a closed bar and return it with the regime of now.
 
         At one close the bar that tells the regime comes first.
         """
         series = self._series.get((bar.symbol, bar.tf_ms))
         if series is not None:
-            refused = series.ticks.admit(bar)
-            if refused is not None:
-                self._refuse(bar, refused)
-                return None
             self._breaker(bar, series, not series.stale.take(bar.close_ts))
         if self._live is not None and (bar.symbol, bar.tf_ms) == self.regime_key:
             self._move(bar.close_ts, self._live.update(bar))

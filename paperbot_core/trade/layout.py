@@ -51,6 +51,14 @@ class Layout:
         return self.desk.symbols
 
 
+def shortest_timeframe(
+    strategies: Sequence[CompiledStrategy], regime_ms: int | None = None
+) -> int:
+    """Return the length in ms of the shortest bars that an account looks at."""
+    finest = min(c.timeframe_ms for c in strategies)
+    return finest if regime_ms is None or finest % regime_ms else regime_ms
+
+
 def feed_timeframe(
     strategies: Sequence[CompiledStrategy], regime_ms: int | None = None
 ) -> int:
@@ -59,9 +67,14 @@ def feed_timeframe(
     Raises:
         UserError: PB8010 it does not.
     """
-    finest = min(c.timeframe_ms for c in strategies)
-    if regime_ms is not None and finest % regime_ms == 0:
-        finest = regime_ms
+    finest = shortest_timeframe(strategies, regime_ms)
+    if regime_ms is not None and regime_ms % finest:
+        raise user_error(
+            "PB8010",
+            f"bars of {timeframe_text(finest)} cannot make the bars of "
+            f"{timeframe_text(regime_ms)} that the regime is read from",
+            help="give `regime` of universe.yaml a `timeframe` that is a multiple of it",
+        )
     wrong = [c for c in strategies if c.timeframe_ms % finest]
     if wrong:
         raise UserError([

@@ -103,6 +103,10 @@ class ShareLadder:
             for tf_ms in self._long:
                 self._spans[tf_ms] = (self._spans.get(tf_ms, (bar.ts, 0))[0], bar.ts)
 
+    def judged(self, bar: Bar) -> Bar:
+        """Return a feed bar as the guards judge it: in units of the first share."""
+        return _in_first_shares(bar, self._total(bar.ts))
+
     def ends(self) -> list[int]:
         """Return when the bars that are being built end (UTC ms)."""
         return self._paid.ends()

@@ -307,7 +307,6 @@ def test_after_a_bad_tick_entries_wait_for_bars_in_a_row(scene: Scene) -> None:
     assert refused(told) == {"BAR_ABSENT": 1, "MAX_STALE_BARS": 2}
 
 
-@pytest.mark.xfail(strict=True, reason="sizes and collars go by the last believed fine bar")
 def test_a_bar_and_the_finer_ones_in_it_are_believed_alike(scene: Scene) -> None:
     # Hour 7 jumps by 12 % on a hundredth of the volume. As an hour it is refused, as a part of
     # four hours it is not: the signal sees a close of 112, size and collar go by the 100 of hour 6.

@@ -84,6 +84,12 @@ class Shelf:
     def __init__(self, ready: Prepared) -> None:
         self._files = {(f.symbol, f.tf_ms): f for f in ready.history.files}
         self._limits = ready.setup.policy.data
+        self._feed = min(tf for _, tf in [*ready.history.own, *(
+            (s, c.tf_ms) for s, c in ready.history.base.items()
+        )])  # fmt: skip
+        regime = ready.setup.universe.regime
+        if regime is not None and self._feed % timeframe_ms(regime.timeframe) == 0:
+            self._feed = timeframe_ms(regime.timeframe)
         self._bars: dict[tuple[str, int], list[Candle]] = {}
         self._shares: dict[str, Shares] = {}
 
@@ -109,12 +115,24 @@ class Shelf:
                 file = columns_of(symbol, file.tf_ms, [
                     scaled(bar, self.shares(symbol).factor(bar.ts)) for bar in rows_of(file)
                 ])  # fmt: skip
-            self._bars[key] = believed(rows_of(resample(file, tf_ms)), self._limits)
+            self._bars[key] = rows_of(resample(file, tf_ms))
         return self._bars[key]
 
     def _file(self, symbol: str, tf_ms: int) -> Candles:
+        """Return the believed bars of the coarsest file that will do, as they were paid.
+
+        They are believed as a session gets them: of the shortest length of the account.
+        """
         finer = [tf for s, tf in self._files if s == symbol and tf_ms % tf == 0]
-        return read_candles(self._files[symbol, max(finer)])
+        file = read_candles(self._files[symbol, max(finer)])
+        if self._limits is not None and self._feed % file.tf_ms == 0 and tf_ms % self._feed == 0:
+            file = resample(file, self._feed)
+        shares = self.shares(symbol)
+        judged = [
+            scaled(bar, shares.factor(bar.ts)) if shares.events else bar for bar in rows_of(file)
+        ]
+        kept = {bar.ts for bar in believed(judged, self._limits)}
+        return columns_of(symbol, file.tf_ms, [bar for bar in rows_of(file) if bar.ts in kept])
 
     def factors(self, symbol: str, tf_ms: int) -> list[float]:
         """Return how many shares of its end one first share is, bar by bar."""

@@ -22,7 +22,6 @@ from paperbot_core.kernel.words import (
     ORDER_NONE,
 )
 
-
 #: Part of what was traded below which a profit or a loss is the rounding of sums.
 NOISE = 1e-12
 

@@ -14,12 +14,16 @@ import pytest
 
 from paperbot_core.plugins import Plugins
 
-PLUGINS = sorted(Path(__file__).resolve().parents[2].glob("plugins/*/pyproject.toml"))
+DISTRIBUTIONS = sorted(Path(__file__).resolve().parents[2].glob("plugins/*/pyproject.toml"))
 
 
 def project(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = tomllib.loads(path.read_text())["project"]
     return found
+
+
+#: Those with components; the others bring commands only.
+PLUGINS = [path for path in DISTRIBUTIONS if "paperbot" in project(path)["entry-points"]]
 
 
 def module_of(path: Path) -> ModuleType:
@@ -35,8 +39,10 @@ def pyproject(request: pytest.FixtureRequest) -> Path:
     return path
 
 
+@pytest.mark.parametrize("pyproject", DISTRIBUTIONS, ids=lambda path: str(path.parent.name))
 def test_it_is_a_distribution_with_licence_readme_and_tests(pyproject: Path) -> None:
     made = project(pyproject)
+    assert {"paperbot", "paperbot.commands"} & set(made["entry-points"])
     assert made["name"] == pyproject.parent.name
     assert made["license"] == {"text": "Apache-2.0"}
     assert made["dependencies"][0] == "paperbot-core"

@@ -8,11 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
+from paperbot_prefect.command import prefect_nightly
 from paperbot_prefect.job import NightlyFailedError, command_of, run_job
+
+from paperbot_core.api import PluginError
 
 ITEM = {"venue": "sim", "symbol": "BTC/USDT", "timeframe": "1h", "added": 5, "verdict": "ok",
         "diagnostics": [], "check": {"findings": []}}  # fmt: skip
@@ -122,3 +128,31 @@ def test_interrupted_it_ends_the_job(monkeypatch: pytest.MonkeyPatch, deaf: bool
     with pytest.raises(KeyboardInterrupt):
         run_job(["x"])
     assert ended == ([15, 9] if deaf else [15])
+
+
+def test_the_command_serves_the_flow(flow: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[dict[str, Any]] = []
+    flow.nightly.serve = lambda **how: served.append(how)
+    monkeypatch.setitem(sys.modules, "paperbot_prefect.flow", flow)
+
+    @click.group()
+    @click.option("--project", type=click.Path(path_type=Path))
+    def paperbot(project: Path) -> None:
+        """Stand in for the command line of the core."""
+
+    paperbot.add_command(prefect_nightly)
+    words = ["--project", "here", "prefect-nightly", "--cron", "0 3 * * *"]
+    done = CliRunner().invoke(paperbot, words)
+    assert done.exit_code == 0, done.output
+    parameters = {"project": str(Path("here").resolve()), "only": None, "alert": True}
+    assert served == [{"name": "paperbot", "cron": "0 3 * * *", "parameters": parameters}]
+
+
+def test_without_prefect_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sys.modules.pop("paperbot_prefect.flow", None)
+    monkeypatch.setitem(sys.modules, "prefect", None)
+    done = CliRunner().invoke(prefect_nightly, [])
+    assert isinstance(done.exception, PluginError)
+    assert "needs Prefect" in str(done.exception)

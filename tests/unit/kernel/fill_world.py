@@ -14,6 +14,7 @@ from paperbot_core.domain.market import HOUR_MS, Instrument
 from paperbot_core.kernel.desk import Fills, StrategyPlan, build_desk
 from paperbot_core.kernel.inputs import Inputs
 from paperbot_core.kernel.plain import run_plain
+from paperbot_core.kernel.records import LEG, as_row
 from paperbot_core.research.result import by_rule, fill_table, trade_table
 
 #: Monday 2024-01-01 00:00 UTC, the open of row 0.
@@ -50,7 +51,7 @@ class Says:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it; trades and fills are rows by column name."""
+    """What came of it; trades and fills are rows by column name, legs the tape itself."""
 
     trades: list[dict[str, Any]]
     fills: list[dict[str, Any]]
@@ -58,6 +59,8 @@ class Result:
     rejections: dict[str, int]
     shrunk: dict[str, int]
     slots: list[dict[str, Any]] = field(default_factory=list)
+    account: dict[str, Any] = field(default_factory=dict)
+    legs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def told(self) -> list[tuple[int, str, float, float]]:
@@ -108,6 +111,7 @@ def play(
     return Result(
         _rows(trade_table(desk, outputs.trades)), _rows(fill_table(desk, outputs.legs)),
         outputs.equity.tolist(), by_rule(outputs.refused), by_rule(outputs.shrunk), outputs.slots,
+        outputs.account, [as_row(LEG, leg) for leg in outputs.legs],
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import math
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from paperbot_core.market.selection import (
     CANDLES,
     STATIC,
     MarketFacts,
+    Refusal,
     Snapshot,
     age_days,
     candidates,
@@ -156,7 +158,7 @@ def from_candles(
             timeframe each. Bars that close after T change nothing up to T.
         recorded: snapshots as they were recorded, in any order.
     """
-    record = Membership(recorded)
+    record = Membership(in_known_tiers(universe, recorded))
     closes = {symbol: c.ts + c.tf_ms for symbol, c in candles.items() if len(c)}
     made: list[Snapshot] = []
     if closes:
@@ -189,6 +191,24 @@ def _of_candles(universe: UniverseFile, candles: Mapping[str, Candles], ts: int)
         for symbol, c in candles.items()
     ]
     return select(universe, ts, facts, candles=True)
+
+
+def in_known_tiers(universe: UniverseFile, recorded: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return snapshots in which only tiers of `universe` have members.
+
+    A tier that was renamed or taken out since the record was made has neither a limit nor a size:
+    who was in it is refused, as everything that is not known.
+    """
+    return [_in_known_tiers(universe, snapshot) for snapshot in recorded]
+
+
+def _in_known_tiers(universe: UniverseFile, snapshot: Snapshot) -> Snapshot:
+    lost = {s: tier for s, tier in snapshot.tiers.items() if tier not in universe.tiers}
+    if not lost:
+        return snapshot
+    reasons = {s: Refusal("tier", "a tier of universe.yaml", tier) for s, tier in lost.items()}
+    kept = {s: tier for s, tier in snapshot.tiers.items() if s not in lost}
+    return replace(snapshot, tiers=kept, refused={**snapshot.refused, **reasons})
 
 
 def judge_again(universe: UniverseFile, snapshot: Snapshot) -> Snapshot:
@@ -227,7 +247,7 @@ class MembershipBook:
         """Begin without a bar; bars of other symbols than `symbols` are passed over."""
         self.current: Snapshot | None = None
         self._universe = universe
-        self._record = Membership(recorded)
+        self.learn(recorded)
         self._bars = {symbol: _Bars() for symbol in symbols}
         self._keep_ms = DAY_MS + _refresh_ms(universe)
 
@@ -256,7 +276,7 @@ class MembershipBook:
 
     def learn(self, recorded: Sequence[Snapshot]) -> None:
         """Take what was recorded since; it counts from the next decision on."""
-        self._record = Membership(recorded)
+        self._record = Membership(in_known_tiers(self._universe, recorded))
 
     def _make(self, ts: int) -> Snapshot:
         if self._universe.is_static:

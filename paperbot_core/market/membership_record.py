@@ -90,7 +90,7 @@ def load_record(path: Path, warnings: list[Diagnostic] | None = None) -> list[Sn
     lines = content.split(b"\n")
     torn = lines.pop()
     if torn.strip():
-        if _is_whole(torn, first=not lines):
+        if _is_whole(torn, first=not lines) or (not lines and not _began_as_header(torn)):
             lines.append(torn)
         elif warnings is not None:
             warnings.append(
@@ -186,6 +186,8 @@ def _append(path: Path, handle: int, text: bytes) -> None:
     tail = content[whole:]
     if tail.strip() and _is_whole(tail, first=whole == 0):
         text, whole = b"\n" + text, size
+    elif whole == 0 and tail.strip() and not _began_as_header(tail):
+        _check_header(path, tail)
     if not content[:whole].strip():
         text, whole = json.dumps(_HEADER).encode() + b"\n" + text, 0
     else:
@@ -237,6 +239,11 @@ def _is_whole(line: bytes, *, first: bool) -> bool:
     except pydantic.ValidationError:
         return False
     return True
+
+
+def _began_as_header(line: bytes) -> bool:
+    """Return whether a torn first line was to be ours: a power cut may leave NULs at its end."""
+    return json.dumps(_HEADER).encode().startswith(line.rstrip(b"\0"))
 
 
 def _parse(line: bytes) -> Snapshot:

@@ -66,7 +66,8 @@ class Refusal:
     """Why a symbol is no member.
 
     Attributes:
-        filter: its key in universe.yaml, or `discovery`, `listed`, `delisted`, `max_symbols`.
+        filter: its key in universe.yaml, or `discovery`, `listed`, `delisted`, `max_symbols`, or
+            `tier` for one recorded in a tier that universe.yaml no longer has.
         limit: what was asked of the symbol.
         observed: what was found instead.
         known: False if the fact is not known, which refuses too.
@@ -200,6 +201,38 @@ def dates_refuse(universe: UniverseFile, symbol: str, ts: int) -> Refusal | None
     if dates.delisted and ts >= day_ms(dates.delisted):
         return Refusal("delisted", dates.delisted, day)
     return None
+
+
+def refusal_text(why: Refusal) -> str:
+    """Return a refusal in words: its filter, what was observed and what is asked for."""
+    seen, limit = why.observed if why.known else "not known", why.limit
+    match why.filter:
+        case "min_quote_volume" | "discovery" if limit[:1].isdigit():
+            asked = "to join" if why.filter == "discovery" else "asked for"
+            text = f"24 h volume {seen}, {limit} {asked}"
+        case "max_spread_pct":
+            text = f"spread {seen}{' %' * why.known}, {limit} % at most"
+        case "min_depth":
+            text = f"depth {seen}, {limit} asked for"
+        case "min_age_days":
+            text = f"age {seen}{' d' * why.known}, {limit} d asked for"
+        case "max_symbols":
+            text = f"{seen}, {limit} may join"
+        case "quotes":
+            text = f"quoted in {seen}, not in {limit}"
+        case "blacklist":
+            text = limit.removeprefix("not ")
+        case "leveraged_tokens":
+            text = f"{seen} is one"
+        case "delisted" if limit[:1].isdigit():
+            text = f"on {limit}"
+        case "listed" if limit[:1].isdigit():
+            text = f"not before {limit}"
+        case "listed":
+            text = "no bar yet, and no date" if why.known else "nothing was known of it"
+        case _:
+            text = seen
+    return f"{why.filter}: {text}"
 
 
 def number_text(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ from paperbot_core.market.membership import (
     refresh_times,
     static_membership,
 )
-from paperbot_core.market.selection import MarketFacts, select
+from paperbot_core.market.selection import MarketFacts, Refusal, select
 from tests.universe_world import DAY, DAY_MS, HOUR_MS, candles, fact, universe, written
 
 VOLUME = {"filters": {"min_quote_volume": 24}}
@@ -158,6 +159,19 @@ def test_the_record_is_used_from_its_first_snapshot_on() -> None:
     assert written(before) == written(found)
     only = select(universe(), DAY, [fact("A/USDT")], candles=False)
     assert from_candles(universe(**VOLUME), bars, [only]).snapshots == (only,)
+
+
+def test_members_of_a_tier_that_is_gone_are_refused() -> None:
+    made = universe(**VOLUME)
+    whole = select(made, DAY, [fact("A/USDT"), fact("B/USDT")], candles=False)
+    old = replace(whole, tiers={"A/USDT": "core", "B/USDT": "gone"})
+    bars = {"A/USDT": candles("A/USDT", DAY, range(1, 30))}
+    book = MembershipBook(made, ["A/USDT", "B/USDT"])
+    book.learn([old])
+    for found in (from_candles(made, bars, [old]).at(DAY), book.advance(DAY)):
+        assert found is not None
+        assert found.tiers == {"A/USDT": "core"}
+        assert found.refused["B/USDT"] == Refusal("tier", "a tier of universe.yaml", "gone")
 
 
 def test_nothing_comes_of_nothing() -> None:

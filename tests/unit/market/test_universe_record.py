@@ -81,6 +81,14 @@ def test_a_torn_last_line_is_left_out_and_repaired(path: Path, tail: bytes) -> N
     assert warnings == []
 
 
+def test_a_first_line_of_nothing_is_torn(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b'{"rec' + b"\0" * 40)
+    assert load_record(path, []) == []
+    append_record(path, [snapshot()])
+    assert [one.ts for one in load_record(path)] == [DAY]
+
+
 def test_every_prefix_of_a_record_can_be_read_and_gone_on_with(path: Path) -> None:
     append_record(path, [snapshot(), snapshot(DAY + DAY_MS)])
     whole = path.read_bytes()
@@ -121,7 +129,9 @@ def test_garbage_is_named_with_its_line(path: Path, line: str) -> None:
     assert (told.code, told.span and told.span.line) == ("PB3502", 4)
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b'{"version": 1}\n', b"\n\n{}\n", b"\xff\n"])
+@pytest.mark.parametrize(
+    "content", [b"hello\n", b"hello", b'{"a": 1}', b'{"version": 1}\n', b"\n\n{}\n", b"\xff\n"]
+)
 def test_another_file_is_refused_and_left_alone(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)

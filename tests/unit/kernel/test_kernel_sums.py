@@ -134,9 +134,9 @@ def test_a_drawdown_equal_to_the_limit_halts(close: float, halted: bool) -> None
 # What is ambiguous: the stop fills, but a target lay inside the same bar.
 
 
-def _ambiguous(bar: tuple[float, ...], **asked: float) -> int:
+def _ambiguous(bar: tuple[float, ...]) -> int:
     plan = {"rungs": [(1.0, 0.5)]}
-    return int(play([FLAT, FLAT, bar], Says(long=[0], **asked), plan=plan).account["ambiguous"])
+    return int(play([FLAT, FLAT, bar], Says(long=[0]), plan=plan).account["ambiguous"])
 
 
 def test_a_bar_that_meets_stop_and_target_is_ambiguous() -> None:
@@ -237,8 +237,8 @@ def test_a_limit_at_the_open_is_not_traded_through() -> None:
     assert play([FLAT, (98.0, 101.0, 98.0, 100.0)], long, plan=plan).fills == []
     assert play([FLAT, (98.0, 98.0, 97.0, 98.0)], short, plan=plan).fills == []
     # Touched at the open, traded through later: filled inside the bar, no target is live in it.
-    plan |= {"rungs": [(0.5, 1.0)]}
-    told = play([FLAT, (98.0, 104.0, 97.0, 100.0)], long, plan=plan)
+    rung = {"rungs": [(0.5, 1.0)], "limit_bars": [1] * 16}
+    told = play([FLAT, (98.0, 104.0, 97.0, 100.0)], long, plan=rung)
     assert told.told == [(1, "entry", 10.0, 98.0)]
 
 

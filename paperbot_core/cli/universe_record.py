@@ -76,7 +76,9 @@ def refresh(
     path, warnings = state / RECORD_NAME, list[Any]()
     recorded = load_record(path, warnings)
     if file is not None:
-        found = read_tickers(file, None if at is None else parse_time(at))
+        found = read_tickers(
+            file, None if at is None else parse_time(at), now=_now_ms()
+        )
     else:
         found = _fetch(project, source, options)
         write_tickers(state / TICKERS_NAME, found)

@@ -28,6 +28,9 @@ STATIC = "static"
 UNKNOWN = "unknown"
 #: From here on numbers are written with separators.
 _LONG = 1_000
+#: `BASE/QUOTE:SETTLE` in characters, at most.
+_NAME_LENGTH = 120
+_NAME_PARTS = 3
 #: Coins of which Binance had UP and DOWN tokens. Only these are taken for the underlying of one:
 #: JUP, SYRUP and COUP are coins like any other.
 _UP_DOWN = (
@@ -162,7 +165,8 @@ def candidates(universe: UniverseFile, symbols: Iterable[str]) -> list[str]:
     """Return those of `symbols` that could ever be members, sorted, each once.
 
     These are the ones that a tier lists and, with `discovery`, those that quote currency,
-    blacklist and the rule on leveraged tokens let pass: what a name alone can tell.
+    blacklist and the rule on leveraged tokens let pass: what a name alone can tell. A text that is
+    no name of a market never joins.
     """
     discovers = universe.discovery is not None
     filters = universe.filters or Filters()
@@ -170,8 +174,18 @@ def candidates(universe: UniverseFile, symbols: Iterable[str]) -> list[str]:
         symbol
         for symbol in set(symbols)
         if universe.tier_of(symbol) != UNLISTED
-        or (discovers and name_refuses(filters, symbol) is None)
+        or (discovers and is_market_name(symbol) and name_refuses(filters, symbol) is None)
     )
+
+
+def is_market_name(symbol: str) -> bool:
+    """Return whether a text can be the name of a market: short, printable, without empty parts.
+
+    Names come from exchanges and files, and go to terminals, file names and journals.
+    """
+    parts = symbol.replace(":", "/").split("/")
+    sound = symbol.isprintable() and " " not in symbol
+    return sound and len(symbol) <= _NAME_LENGTH and len(parts) <= _NAME_PARTS and all(parts)
 
 
 def is_leveraged(symbol: str) -> bool:
@@ -205,17 +219,18 @@ def dates_refuse(universe: UniverseFile, symbol: str, ts: int) -> Refusal | None
 
 def refusal_text(why: Refusal) -> str:
     """Return a refusal in words: its filter, what was observed and what is asked for."""
-    seen, limit = why.observed if why.known else "not known", why.limit
+    known, limit = why.known and why.observed != UNKNOWN, why.limit
+    seen = why.observed if known else "not known"
     match why.filter:
         case "min_quote_volume" | "discovery" if limit[:1].isdigit():
             asked = "to join" if why.filter == "discovery" else "asked for"
             text = f"24 h volume {seen}, {limit} {asked}"
         case "max_spread_pct":
-            text = f"spread {seen}{' %' * why.known}, {limit} % at most"
+            text = f"spread {seen}{' %' * known}, {limit} % at most"
         case "min_depth":
             text = f"depth {seen}, {limit} asked for"
         case "min_age_days":
-            text = f"age {seen}{' d' * why.known}, {limit} d asked for"
+            text = f"age {seen}{' d' * known}, {limit} d asked for"
         case "max_symbols":
             text = f"{seen}, {limit} may join"
         case "quotes":
@@ -229,7 +244,7 @@ def refusal_text(why: Refusal) -> str:
         case "listed" if limit[:1].isdigit():
             text = f"not before {limit}"
         case "listed":
-            text = "no bar yet, and no date" if why.known else "nothing was known of it"
+            text = "no bar yet, and no date" if known else "nothing was known of it"
         case _:
             text = seen
     return f"{why.filter}: {text}"

@@ -29,8 +29,10 @@ from paperbot_core.market.selection import (
     age_days,
     candidates,
     dates_refuse,
+    is_market_name,
     select,
 )
+from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
     from paperbot_core.api.orders import Book
@@ -49,6 +51,10 @@ DEPTH_SHARE = 0.01
 _FORMAT = {"tickers_of": "paperbot", "version": 1}
 _NUMBER_END = 1e300
 _TIME_END = 10**14
+#: 2000-01-01: no exchange of this kind was there before, so the time is in another unit.
+_FETCHED_START = 946_684_800_000
+#: Clocks differ; what is further ahead was not fetched then.
+_AHEAD_MS = 3_600_000
 _NUMBERS = ("bid", "ask", "last", "quote_volume", "depth")
 
 
@@ -136,7 +142,8 @@ async def fetch_tickers(
         raise broken_source(name, f"answered {type(answer).__name__} instead of tickers")
     if not answer:
         raise DataError(Diagnostic("PB3507", f"`{name}` answered without one ticker"))
-    found = Tickers(_present(answer, now_ms()), name, tuple(answer))
+    sound = [ticker for ticker in answer if is_market_name(ticker.symbol)]
+    found = Tickers(_present(answer, now_ms()), name, tuple(sound))
     if universe.filters is None or universe.filters.min_depth is None:
         return found
     depths: dict[str, float] = {}
@@ -205,19 +212,40 @@ def write_tickers(path: Path, found: Tickers) -> None:
         raise _no_tickers(path, error.strerror or type(error).__name__) from error
 
 
-def read_tickers(path: Path, fetched: int | None = None) -> Tickers:
+def read_tickers(
+    path: Path, fetched: int | None = None, *, now: int | None = None
+) -> Tickers:
     """Return the tickers in a file of `write_tickers`, or in one of ccxt's `fetch_tickers`.
 
-    The latter is what ccxt answered, as JSON: an object by symbol, or a list.
+    The latter is what ccxt answered, as JSON: an object by symbol, or a list. What is no name of a
+    market is left out.
 
     Args:
         path: the file.
         fetched: UTC ms at which they were fetched. Without it the file says so, or the latest
             time of its tickers counts.
+        now: UTC ms; nothing was fetched after it. None believes any time.
 
     Raises:
-        DataError: PB3505, the file cannot be read, is none of these, or tells no time.
+        DataError: PB3505, the file cannot be read, is none of these, or tells no time or one that
+            cannot be.
     """
+    found = _read(path, fetched, math.inf if now is None else now + _AHEAD_MS)
+    if found.fetched < _FETCHED_START:
+        raise _no_tickers(
+            path, f"they were fetched {iso_time(found.fetched)}, before there were any",
+            help="times are in milliseconds; give `--at TIME`",
+        )  # fmt: skip
+    if now is not None and found.fetched > now + _AHEAD_MS:
+        raise _no_tickers(
+            path, f"they were fetched {iso_time(found.fetched)}, which is yet to come",
+            help="give `--at TIME`",
+        )  # fmt: skip
+    return replace(found, tickers=tuple(t for t in found.tickers if is_market_name(t.symbol)))
+
+
+def _read(path: Path, fetched: int | None, latest: float) -> Tickers:
+    """Return what a file says; times of tickers after `latest` are not taken for its own."""
     try:
         if path.stat().st_size > BYTES_MAX:
             raise _no_tickers(path, f"it is longer than {BYTES_MAX:,} bytes")
@@ -229,7 +257,7 @@ def read_tickers(path: Path, fetched: int | None = None) -> Tickers:
     if isinstance(document, dict) and document.get("tickers_of") == _FORMAT["tickers_of"]:
         return _own(path, document, fetched)
     found = tuple(_foreign(path, document))
-    times = [ticker.ts for ticker in found if ticker.ts is not None]
+    times = [ticker.ts for ticker in found if ticker.ts is not None and ticker.ts <= latest]
     if fetched is None and not times:
         raise _no_tickers(path, "nothing in it tells when it was fetched", help="give `--at TIME`")
     return Tickers(max(times) if fetched is None else fetched, path.name, found)
@@ -238,7 +266,8 @@ def read_tickers(path: Path, fetched: int | None = None) -> Tickers:
 def _own(path: Path, document: dict[str, Any], fetched: int | None) -> Tickers:
     rows, time, source = (document.get(name) for name in ("tickers", "fetched", "source"))
     known = document.get("version") == _FORMAT["version"]
-    if not (known and isinstance(rows, dict) and isinstance(source, str)):
+    sound = isinstance(source, str) and source.isprintable()
+    if not (known and isinstance(rows, dict) and isinstance(source, str) and sound):
         raise _no_tickers(path, "it is damaged, or of another version")
     at = _time(path, time) if fetched is None else fetched
     found = []

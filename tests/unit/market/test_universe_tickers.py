@@ -15,7 +15,7 @@ import pytest
 from paperbot_core.api import Book, Diagnostic, RetryableError, Ticker
 from paperbot_core.api.tickers import ticker_from_ccxt
 from paperbot_core.diagnostics import DataError, PaperbotError, PluginError
-from paperbot_core.market.selection import select
+from paperbot_core.market.selection import candidates, select
 from paperbot_core.market.tickers import (
     Tickers,
     depth_of,
@@ -128,6 +128,46 @@ def test_a_file_of_ccxt_is_read_too(tmp_path: Path, shape: str) -> None:
     found = read_tickers(path)
     assert (found.fetched, found.source) == (DAY + 1, "ccxt.json")
     assert [one.symbol for one in found.tickers] == ["A/USDT", "B/USDT"]
+
+
+def _ccxt(path: Path, **times: Any) -> Path:
+    volume = {"last": 1.0, "quoteVolume": 5.0}
+    rows = {f"{base}/USDT": {**volume, "timestamp": ts} for base, ts in times.items()}
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_a_clock_that_is_ahead_does_not_move_the_others(tmp_path: Path) -> None:
+    path = _ccxt(tmp_path / "t.json", A=DAY, B=DAY + 400 * DAY_MS, C=DAY - 1)
+    assert read_tickers(path, now=DAY + 5).fetched == DAY
+
+
+@pytest.mark.parametrize(
+    ("when", "fetched", "why"),
+    [(DAY // 1_000, None, "before there were any"), (DAY, DAY + DAY_MS, "yet to come"),
+     (DAY + DAY_MS, None, "nothing in it tells"), (DAY, -62_135_596_800_000, "before there")],
+)  # fmt: skip
+def test_a_time_that_cannot_be_is_refused(
+    tmp_path: Path, when: int, fetched: int | None, why: str
+) -> None:
+    path = _ccxt(tmp_path / "t.json", A=when)
+    with pytest.raises(DataError, match=why):
+        read_tickers(path, fetched, now=DAY)
+    write_tickers(path, Tickers(fetched or when, "s", ()))
+    with pytest.raises(DataError, match="PB3505"):
+        read_tickers(path, now=DAY)
+
+
+@pytest.mark.parametrize("name", ["", "/", "A/", "/USDT", "A\n/USDT", "\ud800/USDT", "A/B:C:D",
+                                  "\x1b[31m/USDT", "A B/USDT", "\u202eA/USDT", "A" * 200])
+def test_what_is_no_name_never_joins(tmp_path: Path, name: str) -> None:
+    rows = {s: {"last": 1.0, "quoteVolume": 5.0, "timestamp": DAY} for s in (name, "\u5e01/USDT")}
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(rows))
+    assert [one.symbol for one in read_tickers(path).tickers] == ["\u5e01/USDT"]
+    assert [t.symbol for t in fetch(Source([ticker(name), ticker("A/USDT")]), universe()).tickers
+            ] == ["A/USDT"]  # fmt: skip
+    assert candidates(universe(discovery=DISCOVERY), [name, "A/USDT"]) == ["A/USDT"]
 
 
 @pytest.mark.parametrize(

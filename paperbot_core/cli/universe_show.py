@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paperbot_core.config.universe import UniverseFile
     from paperbot_core.diagnostics import Diagnostic
     from paperbot_core.market.membership import Membership
-    from paperbot_core.market.selection import Refusal, Snapshot
+    from paperbot_core.market.selection import Snapshot
 
 _SHOWN = 20
 #: A choice older than this may be one that nobody has renewed.
@@ -117,7 +117,7 @@ def age_text(seconds: float) -> str:
     """Return a span of time in its largest unit, such as `5 min`."""
     for unit, length in (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S)):
         if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
+            return f"{seconds / length:,.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
 
 
@@ -233,24 +233,21 @@ def _lines(
     universe: UniverseFile, membership: Membership, snapshot: Snapshot, ts: int
 ) -> list[str]:
     from paperbot_core.market.membership_record import facts_row
-    from paperbot_core.market.selection import STATIC
-    from paperbot_core.market.timerange import iso_time
+    from paperbot_core.market.selection import refusal_text
+    from paperbot_core.market.timerange import minute_text
 
-    told = "universe.yaml alone" if snapshot.source == STATIC else snapshot.source
-    chosen = "" if snapshot.source == STATIC else f", chosen at {iso_time(snapshot.ts)}"
-    if chosen and (age_s := (ts - snapshot.ts) / 1_000) > _OLD_S:
-        chosen += f" ({age_text(age_s)} before)"
-    lines = [f"universe at {iso_time(ts)}{chosen} from {told}", *_not_judged(universe, snapshot)]
+    lines = [f"universe at {minute_text(ts)} UTC, {_chosen(snapshot, ts)}"]
+    lines += _not_judged(universe, snapshot)
     rows = tier_rows(snapshot)
     for name in [*universe.tiers, *(tier for tier in rows if tier not in universe.tiers)]:
         symbols = rows.get(name, [])
         lines.append(f"{name}: {len(symbols)}")
         for symbol in symbols:
             since = member_since(membership, symbol, ts)
-            day = iso_time(since)[:10] if since else "ever"
+            day = f"since {minute_text(since)[:10]}" if since else "always"
             fact = snapshot.facts.get(symbol)
             facts = facts_text(None if fact is None else facts_row(fact))
-            lines.append(f"  {symbol:<16} since {day}  {facts}".rstrip())
+            lines.append(f"  {symbol:<16} {day}  {facts}".rstrip())
     if snapshot.refused:
         lines.append(f"refused: {len(snapshot.refused)}")
     for symbol, why in list(snapshot.refused.items())[:_SHOWN]:
@@ -260,9 +257,16 @@ def _lines(
     return lines
 
 
-def refusal_text(why: Refusal) -> str:
-    """Return a refusal as one phrase: filter, limit and what was observed."""
-    return f"{why.filter}: {why.observed} (limit {why.limit})"
+def _chosen(snapshot: Snapshot, ts: int) -> str:
+    from paperbot_core.market.selection import STATIC
+    from paperbot_core.market.timerange import minute_text
+
+    if snapshot.source == STATIC:
+        return "from universe.yaml alone"
+    text, age_s = f"from {snapshot.source}", (ts - snapshot.ts) / 1_000
+    if age_s:
+        text += f" of {minute_text(snapshot.ts)}"
+    return f"{text}, {age_text(age_s)} old" if age_s > _OLD_S else text
 
 
 def _not_judged(universe: UniverseFile, snapshot: Snapshot) -> list[str]:

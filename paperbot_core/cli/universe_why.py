@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from paperbot_core.market.membership import Membership
     from paperbot_core.market.selection import Refusal, Snapshot
 
+#: Changes of one symbol that are told, and how many of them before the one asked about.
+_CHANGES, _BEFORE = 15, 9
+
 
 def explain(
     universe: UniverseFile,
@@ -60,12 +63,13 @@ def explain(
 
 def why_lines(found: dict[str, Any], ts: int) -> list[str]:
     """Return the answer of `explain` about the time `ts` for people."""
-    from paperbot_core.cli.universe_show import facts_text, refusal_text
-    from paperbot_core.market.selection import Refusal
-    from paperbot_core.market.timerange import iso_time
+    from paperbot_core.cli.universe_show import facts_text
+    from paperbot_core.market.selection import Refusal, refusal_text
+    from paperbot_core.market.timerange import minute_text
 
     symbol, tier = found["symbol"], found["tier"]
-    lines = [f"{symbol} at {iso_time(ts)}: " + (f"member of tier {tier}" if tier else "no member")]
+    answer = f"member of tier {tier}" if tier else "no member"
+    lines = [f"{symbol} at {minute_text(ts)} UTC: {answer}"]
     if not tier:
         why = Refusal(found["filter"], found["limit"], found["observed"], found["known"])
         lines.append(f"  refused by {refusal_text(why)}")
@@ -81,13 +85,27 @@ def why_lines(found: dict[str, Any], ts: int) -> list[str]:
         lines.append(f"  a position is closed after {found['max_hold_hours']} h")
     if found["regimes"] is not None:
         lines.append(f"  it may enter in these regimes: {', '.join(found['regimes'])}")
-    lines.append("  history:" if found["changes"] else "  it never was a member")
-    lines += [
-        f"    {iso_time(change['ts'])[:16] if change['ts'] else 'from the start':<16}  "
-        f"{change['tier'] or 'left'}"
-        for change in found["changes"]
-    ]
-    return lines
+    return [*lines, *_history(found["changes"], ts)]
+
+
+def _history(changes: list[dict[str, Any]], ts: int) -> list[str]:
+    """Return the changes around a time, the one in force then marked."""
+    from paperbot_core.market.timerange import minute_text
+
+    if not changes:
+        return ["  it never was a member"]
+    now = sum(change["ts"] <= ts for change in changes) - 1
+    first = max(0, min(now - _BEFORE, len(changes) - _CHANGES))
+    shown = list(enumerate(changes))[first : first + _CHANGES]
+    lines = ["  history:"]
+    if first:
+        lines.append(f"    {first} earlier (--json lists all)")
+    for number, change in shown:
+        when = minute_text(change["ts"]) if change["ts"] else "from the start"
+        sign = ">" if number == now else " "
+        lines.append(f"  {sign} {when:<16}  {change['tier'] or 'left'}")
+    later = len(changes) - first - len(shown)
+    return [*lines, f"    {later} later (--json lists all)"] if later else lines
 
 
 def _check_known(

@@ -17,7 +17,7 @@ from paperbot_core.config.project import Project
 from paperbot_core.config.universe import UNLISTED, UniverseFile
 from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.selection import Refusal, candidates
+from paperbot_core.market.selection import Refusal, candidates, refusal_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +128,7 @@ def barred_text(
     """
     match rule:
         case Rule.NOT_IN_UNIVERSE if refusal is not None:
-            return f"`{refusal.filter}` is {refusal.observed}, limit {refusal.limit}"
+            return refusal_text(refusal)
         case Rule.NOT_IN_UNIVERSE if tier is not None:
             return f"in tier `{tier}`, and the strategy trades {', '.join(wanted)}"
         case Rule.NOT_IN_UNIVERSE:

@@ -106,3 +106,8 @@ def iso_time(ms: int) -> str:
         return f"{ms} ms"
     fraction = f".{ms % 1_000:03d}" if ms % 1_000 else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def minute_text(ms: int) -> str:
+    """Return UTC milliseconds for people, to the minute: `2024-01-01 12:00`."""
+    return iso_time(ms)[:16].replace("T", " ")

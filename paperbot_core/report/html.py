@@ -12,6 +12,7 @@ from paperbot_core import __version__
 from paperbot_core.report import sections
 from paperbot_core.report.curves import draw_curves
 from paperbot_core.report.payload import payload
+from paperbot_core.report.strips import conditions_card
 from paperbot_core.report.wording import moment, title
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def render_html(run: SavedRun) -> str:
             sections.tiles(run),
             sections.equity_card(len(curves.hold) > 0),
             sections.price_card(run),
+            conditions_card(run),
             '<div class="pair">',
             sections.groups_card(run, "exit_reason", "Exits"),
             sections.policy_card(run),

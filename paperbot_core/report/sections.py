@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paperbot_core.report.conditions import refused_by_limits
 from paperbot_core.report.groups import (
     Group,
     compound,
@@ -173,8 +174,8 @@ def groups_card(run: SavedRun, column: str, name: str) -> str:
 
 
 def policy_card(run: SavedRun) -> str:
-    """Return what the policy refused and what it made smaller, by rule."""
-    refused: Mapping[str, int] = run.get("rejections", {})
+    """Return what the limits of the policy refused and what they made smaller, by rule."""
+    refused = refused_by_limits(run)
     shrunk: Mapping[str, int] = run.get("shrunk", {})
     names = [name for name in {**refused, **shrunk} if refused.get(name) or shrunk.get(name)]
     names.sort(key=lambda name: (-refused.get(name, 0), -shrunk.get(name, 0), name))

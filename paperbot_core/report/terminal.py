@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paperbot_core.report.conditions import (
+    barred_entries,
+    members_range,
+    refused_by_limits,
+    regime_shares,
+    unbelieved_bars,
+)
 from paperbot_core.report.groups import group_trades
 from paperbot_core.report.modes import mode_shares
 from paperbot_core.report.wording import (
@@ -81,6 +88,9 @@ def render_summary(
         _metrics(run, paint, width),
         _exits(run, paint),
         _modes(run, paint),
+        _regimes(run, paint),
+        _barred(run, paint),
+        _members(run, width),
         _rules(run, paint, width),
         _warnings(run, paint, width),
     ]
@@ -206,8 +216,44 @@ def _modes(run: SavedRun, paint: _Paint) -> list[str]:
     return lines
 
 
+def _regimes(run: SavedRun, paint: _Paint) -> list[str]:
+    shares = regime_shares(run)
+    if not shares:
+        return []
+    rows = [
+        (one.name, f"{one.time_pct:.0f} %", f"{one.trades:,}",
+         money(one.pnl, plus=True) if one.trades else NOTHING)
+        for one in shares
+    ]
+    lines = _table(("Regime", "time", "trades", "profit"), rows, paint)
+    for number, one in enumerate(shares, start=1):
+        lines[number] = paint.by_sign(one.pnl, lines[number])
+    return lines
+
+
+def _barred(run: SavedRun, paint: _Paint) -> list[str]:
+    rows = [(rule, f"{count:,}") for rule, count in barred_entries(run)]
+    return _table(("No entry because of", "signals"), rows, paint) if rows else []
+
+
+def _members(run: SavedRun, width: int) -> list[str]:
+    tiers = [
+        f"{tier} {least}" + (f" to {most}" if most != least else "")
+        for tier, least, most in members_range(run)
+    ]
+    lines = textwrap.wrap(f"Members: {', '.join(tiers)}", width) if tiers else []
+    bars = unbelieved_bars(run)
+    if bars:
+        where = shortened([f"{symbol} {count:,}" for symbol, count in bars])
+        total = sum(count for _, count in bars)
+        noun = "bar" if total == 1 else "bars"
+        lines += textwrap.wrap(f"Not believed: {total:,} {noun} ({where})", width)
+    return lines
+
+
 def _rules(run: SavedRun, paint: _Paint, width: int) -> list[str]:
-    refused, shrunk = run.get("rejections", {}), run.get("shrunk", {})
+    refused = refused_by_limits(run)
+    shrunk: dict[str, int] = run.get("shrunk", {})
     names = [name for name in {**refused, **shrunk} if refused.get(name) or shrunk.get(name)]
     names.sort(key=lambda name: (-refused.get(name, 0), -shrunk.get(name, 0), name))
     if not names:

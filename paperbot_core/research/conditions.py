@@ -58,14 +58,19 @@ def condition_facts(
 ) -> dict[str, Any]:
     """Return what a report says of the conditions: bars refused, regimes, universe, modes.
 
-    `{refused_bars: {symbol: n}, regime: {name: bars}, universe: {symbol: [[ts, tier or null]]},
-    modes: {strategy: {symbol: [[ts, mode or null]]}}}`; `modes` are by strategy and symbol.
+    `{refused_bars: {symbol: n}, regime: {name: bars}, regimes: [[ts, name or null]],
+    universe: {symbol: [[ts, tier or null]]}, modes: {strategy: {symbol: [[ts, mode or null]]}}}`;
+    `modes` are by strategy and symbol.
     """
     known = history.conditions
-    regimes: dict[str, int] = {}
+    bars: dict[str, int] = {}
+    regimes: list[list[Any]] = []
     if known.regime is not None:
-        names = Counter(regime_name(code) or "unknown" for code in known.regime[1].tolist())
-        regimes = dict(sorted(names.items()))
+        names = [regime_name(code) for code in known.regime[1].tolist()]
+        bars = dict(sorted(Counter(name or "unknown" for name in names).items()))
+        for ts, name in zip(known.regime[0].tolist(), names, strict=True):
+            if name != (regimes[-1][1] if regimes else None):
+                regimes.append([ts, name])
     changes: dict[str, list[list[Any]]] = {}
     if known.membership is not None:
         for symbol in sorted(history.base):
@@ -75,8 +80,8 @@ def condition_facts(
     for (family, symbol), line in sorted(modes.items()):
         chosen.setdefault(family, {})[symbol] = [list(one) for one in line.changes()]
     return {
-        "refused_bars": dict(sorted(refused.items())), "regime": regimes, "universe": changes,
-        "modes": chosen,
+        "refused_bars": dict(sorted(refused.items())), "regime": bars, "regimes": regimes,
+        "universe": changes, "modes": chosen,
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from paperbot_core.config.project import Project
-from paperbot_core.domain.events import ConditionChanged, EquityMarked, FillBooked, VerdictGiven
+from paperbot_core.domain.events import EquityMarked, FillBooked, VerdictGiven
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.domain.words import Mode, Rule
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.metrics_breakdown import breakdowns
+from paperbot_core.research.session_conditions import session_condition_facts
 from paperbot_core.research.session_record import repeatable
 from paperbot_core.research.why_record import project_texts
-from paperbot_core.trade.conditions import NO_MODE
 from paperbot_core.trade.rows import fill_rows, trade_rows
 from paperbot_core.trade.session import SessionResult
 from paperbot_core.trade.status import booked, fills_of
@@ -89,7 +88,7 @@ def session_run(
         "final_equity": result.mark.equity,
         "metrics": _metrics(trades, equity, fills, result.symbols, cash),
         **_counts(verdicts),
-        "conditions": {"modes": _modes(changes)},
+        "conditions": session_condition_facts(changes),
         "params": {c.file.name: dict(c.params) for c in result.strategies},
         "halted_at": states[0].ts if states else None,
         "warnings": warnings,
@@ -140,17 +139,6 @@ def stored_candles(reader: JournalReader, symbol: str, tf_ms: int) -> Candles:
         for name in ("open", "high", "low", "close", "volume")
     ]
     return Candles(symbol, tf_ms, np.array([b.ts for b in bars], np.int64), *prices)
-
-
-def _modes(changes: Iterable[object]) -> dict[str, dict[str, list[list[Any]]]]:
-    """Return `{strategy: {symbol: [[ts, mode or null]]}}`, the choices of adaptive strategies."""
-    found: dict[str, dict[str, list[list[Any]]]] = {}
-    for event in changes:
-        if isinstance(event, ConditionChanged) and event.condition == "mode":
-            strategy, _, symbol = event.subject.partition(" ")
-            mode = None if event.state == NO_MODE else event.state
-            found.setdefault(strategy, {}).setdefault(symbol, []).append([event.ts, mode])
-    return found
 
 
 def _counts(events: list[Any]) -> dict[str, dict[str, int]]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.lang.regimes import regime_name
+from paperbot_core.market.selection import Refusal, refusal_text
 from paperbot_core.market.standing import Conditions
-from paperbot_core.market.timerange import iso_time
+from paperbot_core.market.timerange import minute_text
 
 Row = dict[str, Any]
 
@@ -56,9 +57,10 @@ def _text(row: Row) -> str:
     """Return a line about membership and regime; empty where nothing of the kind can change."""
     parts = []
     if row["tier"] is None:
-        parts.append("not a member")
+        why = row["refused"]
+        parts.append("not a member" + (f" ({refusal_text(Refusal(**why))})" if why else ""))
     elif row["since"] is not None:
-        parts.append(f"tier {row['tier']} since {iso_time(row['since'])}")
+        parts.append(f"tier {row['tier']} since {minute_text(row['since'])}")
     if row["regime"] is not None or row["size_factor"] is not None:
         parts.append(f"regime {row['regime'] or 'not known'}")
     if row["size_factor"] not in {None, 1.0}:

@@ -23,7 +23,7 @@ from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
 from paperbot_core.market.membership import MembershipBook
 from paperbot_core.market.membership_record import load_record
 from paperbot_core.market.regime import RegimeDetector
-from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.selection import Snapshot, refusal_text
 from paperbot_core.market.standing import barred_text
 
 #: A symbol and a length of bars in ms.
@@ -269,8 +269,7 @@ class Conditions:
                 continue
             detail = f"was in {old}" if old else "joined"
             if new is None and symbol in after.refused:
-                why = after.refused[symbol]
-                detail = f"{why.filter}: {why.observed}, limit {why.limit}"
+                detail = refusal_text(after.refused[symbol])
             self.changes.append(
                 ConditionChanged(now, "universe", symbol, new or "left", detail)
             )

@@ -90,7 +90,7 @@ def test_the_past_from_candles(project: Path, data: Path) -> None:
     ]
     assert found["why"] is None
     assert run("show", "--data", data, "--at", at, project=project).output.splitlines() == [
-        "universe at 2024-01-12T05:00:00Z, chosen at 2024-01-12T00:00:00Z from candles",
+        "universe at 2024-01-12 05:00 UTC, from candles of 2024-01-12 00:00",
         "not judged, candles do not tell: max_spread_pct",
         "core: 1",
         "  BTC/USDT         since 2024-01-10  24 h volume 24, age 2 d",
@@ -98,7 +98,7 @@ def test_the_past_from_candles(project: Path, data: Path) -> None:
         "  ETH/USDT         since 2024-01-11  24 h volume 24, age 2 d",
         "  SOL/USDT         since 2024-01-12  24 h volume 48, age 1 d",
         "refused: 1",
-        "  DOT/USDT         discovery: 21.6 (limit 30)",
+        "  DOT/USDT         discovery: 24 h volume 21.6, 30 to join",
     ]
 
 
@@ -116,8 +116,8 @@ def test_why_of_a_member_and_of_others(project: Path, data: Path) -> None:
     assert (sol["tier"], sol["listed_in"], sol["facts"]["quote_volume"]) == ("event", None, 48.0)
     assert why("SOL/USDT", "2024-01-10T12:00")["filter"] == "listed"
     text = run("show", "--data", data, "--why", "ETH/USDT", project=project).output
-    assert "no member\n  refused by delisted: 2024-01-14 (limit 2024-01-14)\n" in text
-    assert "    2024-01-11T00:00  event\n    2024-01-14T00:00  left\n" in text
+    assert "no member\n  refused by delisted: on 2024-01-14\n" in text
+    assert "    2024-01-11 00:00  event\n  > 2024-01-14 00:00  left\n" in text
 
 
 def test_an_unknown_symbol_gets_the_nearest(project: Path, data: Path) -> None:
@@ -173,7 +173,7 @@ def test_other_rules_are_noticed_and_can_be_applied(project: Path, data: Path) -
     assert answer("record", "--again", project=project)["recorded"] == 5
     after = run(*at, project=project)
     assert "PB3512" not in after.stderr
-    assert "  ETH/USDT         min_quote_volume: 24 (limit 40)" in after.stdout
+    assert "  ETH/USDT         min_quote_volume: 24 h volume 24, 40 asked for" in after.stdout
     assert answer("record", "--again", project=project)["recorded"] == 0
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from paperbot_core.config.selection import Filters
 from paperbot_core.market.selection import (
+    Refusal,
     candidates,
     is_leveraged,
     name_refuses,
     number_text,
+    refusal_text,
     select,
     static_snapshot,
 )
@@ -179,3 +181,29 @@ def test_the_file_alone_knows_the_dates() -> None:
 )
 def test_numbers_are_written_for_people(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("refusal", "text"),
+    [
+        (("min_quote_volume", "500", "499.5"), "24 h volume 499.5, 500 asked for"),
+        (("min_quote_volume", "500", "unknown", False), "24 h volume not known, 500 asked for"),
+        (("discovery", "500", "499.5"), "24 h volume 499.5, 500 to join"),
+        (("discovery", "a tier that lists it", "in no tier"), "in no tier"),
+        (("max_spread_pct", "0.5", "0.51"), "spread 0.51 %, 0.5 % at most"),
+        (("max_spread_pct", "0.5", "unknown"), "spread not known, 0.5 % at most"),
+        (("min_depth", "10", "9"), "depth 9, 10 asked for"),
+        (("min_age_days", "30", "29.9"), "age 29.9 d, 30 d asked for"),
+        (("max_symbols", "6", "rank 7 by volume"), "rank 7 by volume, 6 may join"),
+        (("quotes", "EUR, USD", "USDT"), "quoted in USDT, not in EUR, USD"),
+        (("blacklist", "not `*/USDT`", "B/USDT"), "`*/USDT`"),
+        (("leveraged_tokens", "false", "BTCUP"), "BTCUP is one"),
+        (("listed", "2021-03-01", "2021-02-01"), "not before 2021-03-01"),
+        (("listed", "a first bar or a listing", "none yet"), "no bar yet, and no date"),
+        (("listed", "a first bar or a listing", "nothing", False), "nothing was known of it"),
+        (("delisted", "2021-03-01", "2021-04-01"), "on 2021-03-01"),
+        (("delisted", "it is traded", "it is not traded any more"), "it is not traded any more"),
+    ],
+)
+def test_a_refusal_in_words(refusal: tuple[Any, ...], text: str) -> None:
+    assert refusal_text(Refusal(*refusal)) == f"{refusal[0]}: {text}"

@@ -273,3 +273,33 @@ def test_r_is_not_a_number_without_a_stop() -> None:
     told = play([FLAT] * 3, Says(long=[0], exit_long=[1]), plan={"has_stop": False})
     assert math.isnan(told.trades[0]["r_multiple"])
     assert told.trades[0]["pnl"] == 0.0
+
+
+# What the end of an order gives back.
+
+
+def test_an_order_that_ends_gives_back_its_count_of_the_day_and_of_the_hour() -> None:
+    # Missed in minute 1; asked for again at that close, which is the one trade of hour and day.
+    bars = [FLAT, (105.01, 106.0, 104.0, 100.0), FLAT]
+    told = play(
+        bars, Says(long=[0, 1]), limits={"max_day": 1, "max_hour": 1}, tf_ms=HOUR_MS // 60
+    )
+    assert told.rejections == {"COLLAR_MISSED": 1}
+    assert [row["reason"] for row in told.fills] == ["entry"]
+    assert (told.account["trades_day"], told.account["trades_hour"]) == (1, 1)
+
+
+def test_an_order_of_another_hour_gives_nothing_back_to_this_one() -> None:
+    # A rests from 00:30 to 01:30; B asks at 01:00 and is the only trade of its hour.
+    told = play(
+        {"A/USDT": [FLAT] * 3, "B/USDT": [FLAT] * 3}, Says("A/USDT", strategy="a", long=[0],
+        limit=90.0), Says("B/USDT", strategy="b", long=[1], limit=99.5),
+        plan={"limit_bars": [2] * 16}, tf_ms=HOUR_MS // 2,
+    )  # fmt: skip
+    assert told.rejections == {"LIMIT_EXPIRED": 1}
+    assert (told.account["trades_day"], told.account["trades_hour"]) == (1, 1)
+
+
+def test_a_slot_that_is_flat_again_has_no_exit_due() -> None:
+    told = play([FLAT] * 3, Says(long=[0], exit_long=[1]))
+    assert (told.slots[0]["qty"], told.slots[0]["exit_due"]) == (0.0, 0)

@@ -25,6 +25,7 @@ _KINDS = {
     "decimal": "a number",
     "bool": "`true` or `false`",
     "string": "a text",
+    "date": "a day such as 2021-05-19",
     "list": "a list such as [a, b]",
     "dict": "keys with values",
     "model": "keys with values",

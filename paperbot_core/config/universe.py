@@ -35,10 +35,13 @@ def _none_if_empty(value: object) -> object:
 
 
 def _day(value: str) -> str:
+    """Return a day as it is written; only one way of writing it, so that days compare as texts."""
     try:
-        date.fromisoformat(value)
-    except ValueError as error:
-        raise PydanticCustomError("date", "must be a day such as 2021-05-19") from error
+        written = date.fromisoformat(value).isoformat()
+    except ValueError:
+        written = ""
+    if value != written:
+        raise PydanticCustomError("date", "must be a day such as 2021-05-19")
     return value
 
 

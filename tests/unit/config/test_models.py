@@ -206,6 +206,17 @@ def test_instruments_of_a_universe() -> None:
     assert (stranger.tier, stranger.cluster, stranger.taker_bps) == ("unlisted", "PEPE/USDT", 10)
 
 
+@pytest.mark.parametrize(
+    "day", ["20240105", "2024-W01-5", "2024-1-5", "2024-01-05T00:00", "2024-02-30", "-"]
+)
+def test_a_day_is_written_in_one_way(day: str) -> None:
+    text = UNIVERSE + f"  PEPE/USDT: {{listed: '{day}', delisted: 2024-01-20}}\n"
+    _value, found = read_model(UniverseFile, parse_yaml(text, "f.yaml"))
+    assert [(d.code, d.message, d.expected) for d in found] == [
+        ("PB2003", f"`{day}` is not a day", "a day such as 2021-05-19")
+    ]
+
+
 def test_symbols_of_a_tier_or_of_themselves() -> None:
     universe = _read(UniverseFile, UNIVERSE)
     assert universe.symbols_of("core") == ("BTC/USDT", "AAPL")

@@ -168,6 +168,24 @@ def test_a_cap_that_is_met_exactly_passes() -> None:
     assert sum(shrunk) == 0
 
 
+def test_the_first_cap_without_room_is_told_and_those_behind_it_are_not_asked() -> None:
+    caps = {
+        Rule.MAX_POSITION_SIZE_PCT: "max_position", Rule.POSITION_CAP: "cap_max",
+        Rule.MAX_GROSS_PCT: "max_gross", Rule.MAX_NET_PCT: "max_net",
+        Rule.MAX_CLUSTER_PCT: "max_cluster", Rule.MAX_TIER_PCT: "", Rule.CASH: "",
+    }  # fmt: skip
+    order = list(caps)
+    for place, rule in enumerate(order):
+        closed = {caps[one]: 0.0 for one in order[place:] if caps[one]}
+        stage = Stage(WISH, limits=closed, account={"cash": 0.0})
+        stage.tiers[0].limit = math.inf if rule == Rule.CASH else 0.0
+        assert stage.ask(0) == [rule]
+        answers = [stage.fact(one)[0] for one in order]
+        behind = len(order) - place - 1
+        assert answers == [w.PASSED] * place + [w.REFUSED] + [w.NOT_ASKED] * behind
+        assert (stage.facts[rule].allowed, stage.slots[0].order) == (0.0, w.ORDER_NONE)
+
+
 @pytest.mark.parametrize("held", [100.0, 100.0 - 5e-9, 120.0])
 def test_a_cap_without_room_leaves_nothing(held: float) -> None:
     # Less than a billionth of the 10 asked for is the noise of a subtraction.

@@ -14,7 +14,7 @@ from paperbot_core.domain.market import DAY_MS, HOUR_MS
 from paperbot_core.domain.words import ExitReason, Rule
 from paperbot_core.kernel import records as rec
 from paperbot_core.kernel import words as w
-from paperbot_core.kernel.fills import forming_row
+from paperbot_core.kernel.fills import forming_row, write_trade
 from paperbot_core.kernel.mark import mark
 from tests.unit.kernel.fill_world import START, Says, play
 from tests.unit.kernel.test_corporate_events import play as play_shares
@@ -248,13 +248,16 @@ def test_a_rung_of_less_than_one_lot_is_passed_without_a_leg() -> None:
     assert told.told == [(1, "entry", 10.0, 100.0), (1, "target", 10.0, 110.0)]
 
 
-def test_one_lot_is_not_dust() -> None:
-    # 1 % of 900 are 9 of the 10; the tenth is sold in the next bar.
-    bars = [FLAT, FLAT, (100.0, 101.0, 99.0, 100.0, 900.0), FLAT]
+@pytest.mark.parametrize("lot", ["1", "0.5"])
+def test_one_lot_is_not_dust(lot: str) -> None:
+    # 1 % of the volume is one lot less than the 10; the last is sold in the next bar.
+    one = float(lot)
+    bars = [FLAT, FLAT, (100.0, 101.0, 99.0, 100.0, 100.0 * (10.0 - one)), FLAT]
     told = play(
-        bars, Says(long=[0], exit_long=[1]), instrument=LOTS, volume_share_pct=1.0
-    )
-    assert told.told[1:] == [(2, "signal", 9.0, 100.0), (3, "signal", 1.0, 100.0)]
+        bars, Says(long=[0], exit_long=[1]), instrument={"lot": Decimal(lot)},
+        volume_share_pct=1.0,
+    )  # fmt: skip
+    assert told.told[1:] == [(2, "signal", 10.0 - one, 100.0), (3, "signal", one, 100.0)]
     assert (told.account["dusty"], len(told.trades)) == (0, 1)
 
 
@@ -303,3 +306,73 @@ def test_an_order_of_another_hour_gives_nothing_back_to_this_one() -> None:
 def test_a_slot_that_is_flat_again_has_no_exit_due() -> None:
     told = play([FLAT] * 3, Says(long=[0], exit_long=[1]))
     assert (told.slots[0]["qty"], told.slots[0]["exit_due"]) == (0.0, 0)
+
+
+# What a trade says, record by record.
+
+
+def _traded(
+    slot: dict[str, float], reason: ExitReason = ExitReason.STOP, has_stop: int = 1
+) -> tuple[rec.Record, rec.Market]:
+    """Return the trade of a slot of 10 bought for 1,000, and its market; bars of an hour."""
+    held = rec.SlotObject(
+        {"entered_qty": 10.0, "entered_value": 1_000.0, "exited_qty": 10.0, "first_qty": 10.0,
+         "exit_rule": 3, "entry_row": 2} | slot
+    )  # fmt: skip
+    market = rec.MarketObject({"ts": START, "tf_ms": HOUR_MS})
+    spec = rec.SpecObject({"has_stop": has_stop, "cooldown_bars": 4})
+    trades, account = [rec.TradeObject()], rec.AccountObject()
+    box = rec.BoxObject({"row": 7})
+    write_trade(account, market, spec, held, box, trades, 0, 1, int(reason))
+    assert (account.trades, held.no_entry_before) == (1, 11)
+    return trades[0], market
+
+
+def test_a_trade_names_the_exit_rule_of_a_signal_only() -> None:
+    assert _traded({}, ExitReason.SIGNAL)[0].rule == 3
+    assert _traded({}, ExitReason.STOP)[0].rule == -1
+    assert _traded({}, ExitReason.TARGET)[0].bars_held == 5
+
+
+def test_a_trade_has_a_multiple_of_r_where_there_is_a_stop_and_an_r() -> None:
+    gained = {"exited_value": 1_050.0, "r": 10.0}
+    assert _traded(gained)[0].r_multiple == 0.5
+    assert math.isnan(_traded(gained, has_stop=0)[0].r_multiple)
+    assert math.isnan(_traded(gained | {"r": 0.0})[0].r_multiple)
+    assert _traded(gained | {"r": 0.0625})[0].r_multiple == 80.0
+
+
+@pytest.mark.parametrize(("lost", "is_loss"), [(0.0, False), (5e-10, False), (2e-9, True)])
+def test_the_rounding_of_sums_is_no_loss(lost: float, is_loss: bool) -> None:
+    # Noise is up to 1e-12 of 1,000, which is 1e-9.
+    _, market = _traded({"exited_value": 1_000.0 - lost})
+    assert market.loss_ts == (START + HOUR_MS if is_loss else 0)
+
+
+def test_a_position_that_has_just_opened_does_not_trail_yet() -> None:
+    told = play([FLAT] * 2, Says(long=[0], trail=5.0),
+                plan={"has_trail": True, "trail_after_r": 1.0})  # fmt: skip
+    assert (told.slots[0]["trailing"], told.slots[0]["water"]) == (0, 101.0)
+
+
+# Small numbers of shares in a split.
+
+
+@pytest.mark.parametrize("size", [0.01, 0.005])
+def test_a_share_and_half_a_share_are_exchanged_and_their_stop_goes_up_to_the_tick(
+    size: float
+) -> None:
+    # The stop of 90.03 is 45.015 and goes up to 45.02.
+    half = (50.0, 50.0, 50.0, 50.0)
+    told = play_shares(
+        [FLAT, (100.03, 101.0, 99.0, 100.0), half, (50.0, 50.0, 45.0, 50.0)], Says(long=[0]),
+        splits={2: 2.0}, plan={"size": size}, instrument={"tick": Decimal("0.01")},
+    )  # fmt: skip
+    assert told.told == [
+        (1, "entry", size * 100, 100.03), (3, "stop", size * 200, 45.02),
+    ]  # fmt: skip
+
+
+def test_an_order_of_which_one_lot_is_left_is_filled() -> None:
+    told = play_shares([FLAT, (800.0,) * 4], Says(long=[0]), splits={1: 0.125}, instrument=LOTS)
+    assert told.told == [(1, "entry", 1.0, 800.0)]

@@ -199,7 +199,7 @@ def close_leg(
     slot.exited_value += notional
     slot.trade_fees += fee
     rest = abs(slot.qty)
-    if rest > 0.0 and not (m.lot_n > 0.0 and rest * m.lot_d < m.lot_n * (1.0 - 1e-9)):
+    if rest > 0.0 and rest * m.lot_d >= m.lot_n * (1.0 - 1e-9):
         return
     if rest > 0.0:
         m.dust += slot.qty

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from paperbot_core.cli.app import EXIT_FINDINGS, emit_json, json_option, pass_project_dir
-from paperbot_core.cli.data_lake import lake_option, open_lake
+from paperbot_core.cli.data_options import KINDS, lake_option, open_lake
 from paperbot_core.cli.data_settings import read_data_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paperbot_core.config.settings import DataGates
     from paperbot_core.diagnostics import Diagnostic
     from paperbot_core.market.checks import SeriesReport
+    from paperbot_core.market.lake import Lake
+    from paperbot_core.market.lake_check import StoredReport
+    from paperbot_core.market.names import CandleFile
 
 _COUNTS = ("rows", "gaps", "missing", "duplicates", "disorder", "zero_volume", "bad_rows")
 
@@ -44,6 +48,9 @@ _COUNTS = ("rows", "gaps", "missing", "duplicates", "disorder", "zero_volume", "
     metavar="OUT",
     help="Write clean copies into the new folder OUT.",
 )
+@click.option(
+    "--kind", type=click.Choice(KINDS), help="Of the lake, only this; --json is of candles alone."
+)
 @lake_option
 @json_option
 @click.pass_context
@@ -57,33 +64,36 @@ def check(
     calendar: str,
     html: Path | None,
     repair_to: Path | None,
+    kind: str | None,
     lake_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Describe the candle files in PATH: holes, doubles, disorder, bad rows, odd prices.
 
-    A folder is searched to the bottom; without PATH the lake is checked, hashes included. The exit
-    code is 1 if a gate of `data.gates` in paperbot.yaml fails. Nothing is changed; --repair writes
-    a new data set and says what it did.
+    A folder is searched to the bottom. Without PATH the lake is checked, its trades, splits and
+    dividends too: hashes, contracts, what was made of them. The exit code is 1 if something is
+    damaged or a gate of `data.gates` in paperbot.yaml fails. Nothing is changed; --repair writes a
+    new data set and says what it did.
     """
     from paperbot_core.market.checks import Verdict, check_file, worst
     from paperbot_core.market.checks_find import find_files
     from paperbot_core.market.checks_repair import repair
-    from paperbot_core.market.lake_check import check_series
-    from paperbot_core.market.lake_export import select
 
     warnings: list[Diagnostic] = []
     gates = read_data_settings(project).gates
     sessions = {"auto": None, "nyse": True, "always": False}[calendar]
     if not paths and repair_to is not None:
         raise click.UsageError("--repair needs a PATH: what is in the lake is clean")
+    if paths and kind is not None:
+        raise click.UsageError("--kind is of the lake; a PATH holds candles")
+    files: list[tuple[CandleFile, Path]] = []
+    stored: list[StoredReport] = []
     if paths:
         files = find_files(paths, symbol=symbol, timeframe=timeframe, warnings=warnings)
         reports = [check_file(file, gates, sessions=sessions) for file, _place in files]
     else:
-        files, lake = [], open_lake(project, lake_dir)
-        series = select(lake, venue=None, symbol=symbol, timeframe=timeframe)
-        reports = [check_series(lake, key, m, gates, sessions=sessions) for key, m in series]
+        lake = open_lake(project, lake_dir)
+        reports, stored = _check_lake(lake, gates, kind, symbol, timeframe, sessions=sessions)
     repairs = repair(files, repair_to) if repair_to else []
     if html:
         from paperbot_core.cli.data_page import render_page
@@ -92,12 +102,55 @@ def check(
         write_bytes(html, render_page(reports).encode("utf-8"))
     _show_warnings(warnings)
     if as_json:
-        emit_json([report.as_row() for report in reports])
-    else:
+        shown = stored if kind in {"trades", "events"} else reports
+        emit_json([report.as_row() for report in shown])
+    elif reports:
         show_reports(reports)
+    # Rows of JSON are of one kind; what is wrong with the others must not be silent.
+    _show_stored(stored, err=as_json, only_bad=as_json)
     for one in repairs:
         click.echo(one.text, err=as_json)
-    ctx.exit(EXIT_FINDINGS if worst(reports) is Verdict.FAIL else 0)
+    ctx.exit(EXIT_FINDINGS if Verdict.FAIL in {worst(reports), *(r.verdict for r in stored)} else 0)
+
+
+def _check_lake(
+    lake: Lake, gates: DataGates, kind: str | None, symbol: str | None, timeframe: str | None, *,
+    sessions: bool | None,
+) -> tuple[list[SeriesReport], list[StoredReport]]:  # fmt: skip
+    """Return the reports of candles, and those of trades and events.
+
+    A timeframe is one of candles, so it leaves out the others.
+    """
+    from paperbot_core.market.lake_check import check_series, check_stored
+    from paperbot_core.market.lake_dataset import Kind
+    from paperbot_core.market.lake_export import select
+
+    others = [
+        one for one in (Kind.TRADES, Kind.EVENTS)
+        if kind in (None, one.value) and timeframe is None
+    ]  # fmt: skip
+    stored = [report for one in others for report in check_stored(lake, one, symbol)]
+    if kind in {"trades", "events"} or (stored and not lake.series()):
+        return [], stored
+    series = select(lake, venue=None, symbol=symbol, timeframe=timeframe)
+    return [check_series(lake, key, m, gates, sessions=sessions) for key, m in series], stored
+
+
+def _show_stored(reports: Sequence[StoredReport], *, err: bool, only_bad: bool) -> None:
+    from paperbot_core.domain.counting import counted
+
+    for report in reports:
+        if only_bad and not report.findings:
+            continue
+        word = {"trades": "trade", "events": "day"}[report.kind]
+        more = " of events" if word == "day" else ""
+        click.echo(
+            f"{report.key.venue} {report.key.symbol}: {counted(report.rows, word)}{more}, "
+            f"{report.verdict}",
+            err=err,
+        )
+        for finding in report.findings:
+            click.echo(f"  {finding.verdict}: {finding.text}", err=err)
 
 
 def _show_warnings(warnings: Sequence[Diagnostic]) -> None:

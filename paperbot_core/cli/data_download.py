@@ -1,4 +1,4 @@
-"""`paperbot data download`: history from a source into a candle file."""
+"""`paperbot data download`: bars from a source into a candle file, trades into the lake."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
+from paperbot_core.cli.data_options import lake_option, open_lake, repair_option
 from paperbot_core.cli.data_settings import read_data_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from paperbot_core.market.download import Downloaded
-    from paperbot_core.market.download_pages import Progress
+    from paperbot_core.market.download_pages import Patience, Progress
+    from paperbot_core.market.trades_download import TradesDownloaded
 
 _KIND = "data_source"
 _SHOW_EVERY_S = 2.0
@@ -24,76 +26,153 @@ _SHOW_EVERY_S = 2.0
 @click.command()
 @click.argument("source", metavar="SOURCE")
 @click.option("--symbol", required=True, metavar="SYMBOL", help="Such as BTC/USDT or AAPL.")
-@click.option("--timeframe", required=True, metavar="TF", help="Length of a bar, such as 1h.")
-@click.option("--since", metavar="TIME", help="First bar; else the first there is.")
-@click.option("--until", metavar="TIME", help="End, not included; else the last closed bar.")
+@click.option("--trades", is_flag=True, help="Trades into the lake, instead of bars.")
+@click.option("--timeframe", metavar="TF", help="Of bars: their length, such as 1h.")
 @click.option(
     "--out",
-    required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder of the candle file.",
+    help="Of bars: the folder of the candle file.",
 )
+@click.option("--since", metavar="TIME", help="First bar, else the first there is; first day.")
+@click.option("--until", metavar="TIME", help="End, not included; else all there is.")
+@click.option("--venue", metavar="V", help="Of trades: name of the venue in the lake.")
+@lake_option
+@repair_option
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the source."
 )
-@click.option("--force", is_flag=True, help="Fetch everything again and replace the file.")
+@click.option("--force", is_flag=True, help="Fetch everything again and replace what is there.")
 @json_option
 @pass_project_dir
 def download(
     project: Path,
     source: str,
     symbol: str,
-    timeframe: str,
+    trades: bool,
+    timeframe: str | None,
+    out: Path | None,
     since: str | None,
     until: str | None,
-    out: Path,
+    venue: str | None,
+    lake_dir: Path | None,
+    repair: bool,
     options: tuple[str, ...],
     force: bool,
     as_json: bool,
 ) -> None:
-    """Download bars from SOURCE, or what is missing of them, into DIR.
+    """Download bars from SOURCE, or what is missing of them, into DIR; or trades into the lake.
 
     SOURCE is a plugin of kind data_source (see `paperbot plugins`). A download that was
     interrupted goes on where it ended; the last stored bars must come out the same. Options of
     the source are read from `data.sources` in paperbot.yaml, then from --option.
+
+    With --trades, SOURCE has files of trades, as bitmex and binance_archive have. Each is verified,
+    kept and imported before the next is asked for; days that are in the lake are not fetched.
     """
+    of_bars = {"--timeframe": timeframe, "--out": out}
+    of_trades = {"--venue": venue, "--lake": lake_dir, "--repair": repair or None}
+    _refuse(of_bars if trades else of_trades, "bars" if trades else "trades (--trades)")
+    name = source.replace("-", "_")
+    if trades:
+        given = _needed({"--venue": venue, "--since": since})
+        row, show = _trades(
+            project, name, symbol, given["--venue"], given["--since"], until, lake_dir,
+            repair=repair, options=options, force=force,
+        )  # fmt: skip
+    else:
+        given = _needed(of_bars)
+        row, show = _bars(
+            project, name, symbol, given["--timeframe"], given["--out"], since, until,
+            options=options, force=force,
+        )  # fmt: skip
+    if as_json:
+        emit_json(row)
+    else:
+        show()
+
+
+def _refuse(options: Mapping[str, Any], what: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise click.UsageError(f"{name} is of {what}")
+
+
+def _needed(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name, value in options.items():
+        if value is None:
+            raise click.UsageError(f"Missing option '{name}'.")
+    return options
+
+
+def _bars(
+    project: Path, name: str, symbol: str, timeframe: str, out: Path, since: str | None,
+    until: str | None, *, options: Sequence[str], force: bool,
+) -> tuple[dict[str, Any], Callable[[], None]]:  # fmt: skip
     import asyncio
 
     from paperbot_core.market.download import Download, Wanted
-    from paperbot_core.market.download_pages import Patience
     from paperbot_core.market.timerange import parse_time
+
+    # Raw files stay beside the candles made of them, so that other timeframes need no network.
+    source, patience = _source(project, name, options, out / ".cache" / name, force)
+    start, end = (parse_time(text) if text else None for text in (since, until))
+    wanted = Wanted(symbol, timeframe, start, end)
+    work = Download(
+        source, name, wanted, out, now_ms=_now_ms(), patience=patience, force=force,
+        progress=_Ticker(),
+    )  # fmt: skip
+    done = asyncio.run(work.run())
+    return as_row(name, symbol, timeframe, done), lambda: _show(done)
+
+
+def _trades(
+    project: Path, name: str, symbol: str, venue: str, since: str, until: str | None,
+    lake_dir: Path | None, *, repair: bool, options: Sequence[str], force: bool,
+) -> tuple[dict[str, Any], Callable[[], None]]:  # fmt: skip
+    import asyncio
+
+    from paperbot_core.market.lake import check_venue
+    from paperbot_core.market.lake_dataset import ImportRequest
+    from paperbot_core.market.timerange import parse_time
+    from paperbot_core.market.trades_download import TradesDownload
+
+    request = ImportRequest(check_venue(venue), _now_ms(), symbol, repair=repair)
+    start = parse_time(since)
+    end = min(parse_time(until), request.now_ms) if until else request.now_ms
+    lake = open_lake(project, lake_dir)
+    # Beside the lake, which takes no strangers: a file may hold other markets as well.
+    cache = lake.root.parent / ".cache" / name
+    source, patience = _source(project, name, options, cache, force)
+    work = TradesDownload(
+        source, name, symbol, lake, request, start, end, patience, force,
+        progress=lambda text: click.echo(text, err=True),
+    )  # fmt: skip
+    done = asyncio.run(work.run())
+    return trades_row(name, done), lambda: _show_trades(done)
+
+
+def _source(
+    project: Path, name: str, options: Sequence[str], cache: Path, force: bool
+) -> tuple[Any, Patience]:
+    """Return the source, built, and the patience with it. Raw files are kept in `cache`."""
+    from paperbot_core.market.download_pages import Patience
     from paperbot_core.plugins import Plugins
 
     settings = read_data_settings(project)
-    name = source.replace("-", "_")
     plugins = Plugins.load()
     known = plugins.component(_KIND, name).config.model_fields
     given: dict[str, Any] = {**settings.sources.get(name, {}), **parse_options(options)}
-    # Raw files stay beside the candles made of them, so that other timeframes need no network.
-    for option, value in (("cache_dir", str(out / ".cache" / name)), ("refresh", force)):
+    for option, value in (("cache_dir", str(cache)), ("refresh", force)):
         if option in known:
             given.setdefault(option, value)
-    start, end = (parse_time(text) if text else None for text in (since, until))
-    wanted = Wanted(symbol, timeframe, start, end)
-    patience = settings.download
-    work = Download(
-        plugins.build(_KIND, name, given),
-        name,
-        wanted,
-        out,
-        now_ms=time.time_ns() // 1_000_000,
-        patience=Patience(
-            patience.tries, patience.backoff_initial_sec, patience.backoff_max_sec
-        ),
-        force=force,
-        progress=_Ticker(),
-    )
-    done = asyncio.run(work.run())
-    if as_json:
-        emit_json(as_row(name, wanted.symbol, timeframe, done))
-    else:
-        _show(done)
+    asked = settings.download
+    patience = Patience(asked.tries, asked.backoff_initial_sec, asked.backoff_max_sec)
+    return plugins.build(_KIND, name, given), patience
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def parse_options(options: Sequence[str]) -> Mapping[str, Any]:
@@ -134,6 +213,19 @@ def as_row(source: str, symbol: str, timeframe: str, done: Downloaded) -> dict[s
     }
 
 
+def trades_row(source: str, done: TradesDownloaded) -> dict[str, Any]:
+    """Return the trades that came as `--json` prints them."""
+    return {
+        "source": source,
+        "venue": done.key.venue,
+        "symbol": done.key.symbol,
+        "files": [one.as_row() for one in done.imported],
+        "known_days": done.known_days,
+        "retries": done.retries,
+        "notes": list(done.notes),
+    }
+
+
 class _Ticker:
     """Tells on standard error how far it is, every two seconds, and every failure at once."""
 
@@ -153,14 +245,30 @@ class _Ticker:
 
 def _show(done: Downloaded) -> None:
     from paperbot_core.diagnostics.render import render_concise
+    from paperbot_core.domain.counting import counted
     from paperbot_core.market.timerange import iso_time
 
     bars = done.candles
     first, last = iso_time(int(bars.ts[0])), iso_time(int(bars.ts[-1]))
-    click.echo(f"{done.file}: {len(bars):,} bars from {first} to {last}, {done.added:,} new")
+    rows = counted(len(bars), "bar")
+    click.echo(f"{done.file}: {rows} from {first} to {last}, {done.added:,} new")
     if done.events:
-        click.echo(f"{len(done.events)} splits and dividends beside it, in events/")
+        days = counted(len(done.events), "day")
+        click.echo(f"{days} of splits and dividends beside it, in events/")
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
     if warning := done.gaps.warning(str(done.file)):
         click.echo(render_concise([warning]), err=True)
+
+
+def _show_trades(done: TradesDownloaded) -> None:
+    from paperbot_core.domain.counting import counted
+
+    added = sum(one.merge.added for one in done.imported if one.merge)
+    click.echo(
+        f"{done.key.venue} {done.key.symbol}: {counted(len(done.imported), 'file')}, "
+        f"{counted(added, 'trade')} added, {counted(done.known_days, 'day')} known already"
+    )
+    remarks = {f"{one.path.name}: {text}" for one in done.imported for text in one.notes}
+    for note in (*done.notes, *sorted(remarks)):
+        click.echo(f"note: {note}", err=True)

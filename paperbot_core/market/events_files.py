@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from paperbot_core.diagnostics import user_error
@@ -43,36 +42,6 @@ def events_beside(candles: Path, symbol: str) -> CorporateEvents | None:
     """
     path = events_file(candles, symbol)
     return None if path is None else read_events(path, symbol)[0]
-
-
-def find_events(paths: Sequence[Path]) -> list[Path]:
-    """Return the files of events of `paths`; a folder has them itself or in its folder `events`.
-
-    A file is taken whatever its name.
-
-    Raises:
-        UserError: PB6330, a folder has none.
-    """
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = [path]
-        if path.is_dir():
-            folders = (path, path / FOLDER)
-            inside = [
-                file
-                for folder in folders if folder.is_dir()
-                for file in sorted(folder.iterdir()) if is_events_name(file)
-            ]  # fmt: skip
-        if not inside:
-            raise user_error(
-                "PB6330",
-                f"`{path}` holds no file of splits and dividends",
-                file=str(path),
-                help="in a folder they are named like AAPL_events.parquet or AAPL_factors.csv; "
-                "files with other names can be named one by one",
-            )
-        found.update(dict.fromkeys(inside))
-    return list(found)
 
 
 def is_events_name(path: Path) -> bool:

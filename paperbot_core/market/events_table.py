@@ -78,6 +78,23 @@ def read_events(path: Path, symbol: str) -> tuple[CorporateEvents, str]:
     return events, layout
 
 
+def events_layout(names: Sequence[str]) -> str | None:
+    """Return the layout that names of columns belong to, None if they are of no file of events."""
+    known = {name.strip().casefold() for name in names}
+    if not known & {"ts", "date"}:
+        return None
+    if {"price_factor", "split_factor"} <= known:
+        return "lean"
+    if known & {"split", "dividend"}:
+        return "events"
+    return "yfinance" if known & {"stock splits", "dividends"} else None
+
+
+def is_lean_row(first: Sequence[str]) -> bool:
+    """Return whether the fields of a first line are a row of LEAN's factors: date, two or three."""
+    return len(first) in {3, len(_LEAN_NAMES)} and bool(_LEAN_DAY.fullmatch(first[0].strip()))
+
+
 def write_events(path: Path, events: CorporateEvents) -> None:
     """Write events as Parquet, atomically: `ts` int64 UTC ms, `split` and `dividend` float64."""
     from pyarrow import parquet
@@ -115,7 +132,7 @@ def _open_csv(path: Path) -> EventsTable:
         raise DataError(
             Diagnostic("PB6003", f"`{path.name}` cannot be read as csv: {error}", Span(str(path)))
         ) from error
-    if rows and _LEAN_DAY.fullmatch(rows[0][0].strip()):
+    if rows and is_lean_row(rows[0]):
         return EventsTable(str(path), _LEAN_NAMES[: len(rows[0])], list(rows), 1)
     names = tuple(name.strip().casefold() for name in rows[0]) if rows else ()
     return EventsTable(str(path), names, list(rows[1:]), 2)
@@ -125,18 +142,18 @@ Reader = Callable[[EventsTable], list[tuple[int, float, float]]]
 
 
 def _layout(table: EventsTable) -> tuple[str, Reader]:
-    names = set(table.names)
-    if len(names) < len(table.names):
+    if len(set(table.names)) < len(table.names):
         raise _no_events(table.file, "two of its columns have one name")
-    if names & {"ts", "date"}:
-        if {"price_factor", "split_factor"} <= names:
-            return "lean", _lean
-        if names & {"split", "dividend"}:
-            return "events", lambda table: _plain(table, "split", "dividend")
-        if names & {"stock splits", "dividends"}:
-            return "yfinance", _yfinance
-    listed = ", ".join(table.names[:8]) or "no columns"
-    raise _no_events(table.file, f"it has {listed}")
+    layout = events_layout(table.names)
+    if layout is None:
+        listed = ", ".join(table.names[:8]) or "no columns"
+        raise _no_events(table.file, f"it has {listed}")
+    readers: dict[str, Reader] = {
+        "lean": _lean,
+        "events": lambda rows: _plain(rows, "split", "dividend"),
+        "yfinance": _yfinance,
+    }
+    return layout, readers[layout]
 
 
 def _plain(table: EventsTable, split: str, dividend: str) -> list[tuple[int, float, float]]:

@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span
-from paperbot_core.market.events_files import FOLDER, is_events_name
 from paperbot_core.market.files import BYTES_MAX, read_table, text_encoding
 from paperbot_core.market.formats_columns import layout_of_header, named_rows
 from paperbot_core.market.formats_lean import is_lean, lean_rows
@@ -39,7 +37,6 @@ LAYOUTS = (
     "lean-equity",
     "lean-crypto",
 )
-IMPORT_SUFFIXES = (".parquet", ".feather", ".csv", ".zip")
 _HEAD = 4_096
 _NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*")
 
@@ -161,21 +158,3 @@ def _unreadable(path: Path, reason: str) -> DataError:
             help=f"download it again ({lines[0][:160] if lines else 'no reason given'})",
         )
     )
-
-
-def importable(paths: Sequence[Path]) -> list[Path]:
-    """Return the files of `paths` with a suffix of IMPORT_SUFFIXES, folders in full depth.
-
-    Events beside the candles of a folder are left out: they are no candles.
-    """
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in inside:
-            hidden = path.is_dir() and any(
-                part.startswith(".") for part in file.relative_to(path).parts
-            )
-            events = path.is_dir() and file.parent.name == FOLDER and is_events_name(file)
-            if file.suffix.lower() in IMPORT_SUFFIXES and not (hidden or events or file.is_dir()):
-                found[file] = None
-    return list(found)

@@ -73,8 +73,8 @@ def unknown_layout(path: Path, found: str) -> DataError:
             "PB6110",
             f"the layout of `{path.name}` is not known: {found}",
             Span(str(path)),
-            expected="columns ts (or date), open, high, low, close, volume, or a layout of "
-            "docs/data.md",
+            expected="columns ts (or date), open, high, low, close, volume; ts, price, amount; "
+            "date, split, dividend; or a layout of docs/data.md",
             help="add a header, or name the layout with `--layout`",
         )
     )

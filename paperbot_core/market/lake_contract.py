@@ -11,6 +11,8 @@ from typing import Any
 from paperbot_core.diagnostics import DataError, Diagnostic, Span
 
 CANDLES = "candles.v1"
+TRADES = "trades.v1"
+EVENTS = "events.v1"
 
 
 @lru_cache(maxsize=8)

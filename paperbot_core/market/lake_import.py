@@ -1,173 +1,110 @@
-"""From any candle file into the lake: recognised, judged, kept as bytes, merged as bars."""
+"""From any file into the lake: what it holds is recognised, and all that is made of it follows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from paperbot_core.diagnostics import DataError, Diagnostic, Span, user_error
-from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
-from paperbot_core.market.checks import has_sessions
-from paperbot_core.market.checks_rows import CleanLog, clean
-from paperbot_core.market.checks_time import time_facts
-from paperbot_core.market.formats import recognise
-from paperbot_core.market.formats_words import Recognised
-from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, check_symbol, read_manifest
-from paperbot_core.market.lake_bronze import keep_raw
-from paperbot_core.market.lake_files import sha256_of
-from paperbot_core.market.lake_silver import Merge, merge
-from paperbot_core.market.timerange import iso_time
+from paperbot_core.diagnostics import DataError, Diagnostic, UserError, user_error
+from paperbot_core.market.lake import Lake, SeriesKey
+from paperbot_core.market.lake_candles import import_candles
+from paperbot_core.market.lake_dataset import Imported, ImportRequest, Kind, find_manifest
+from paperbot_core.market.lake_events import import_events, refresh_events
+from paperbot_core.market.lake_gold import build_gold
+from paperbot_core.market.lake_kinds import kind_of
+from paperbot_core.market.lake_trades import import_trades
+from paperbot_core.market.lake_trades_bars import refresh_bars
 
+__all__ = ["ImportRequest", "Imported", "import_file", "import_files", "refresh"]
 
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """What the user says about the files; None is left to each file. `now_ms` is noted only."""
-
-    venue: str
-    now_ms: int
-    symbol: str | None = None
-    timeframe: str | None = None
-    layout: str | None = None
-    repair: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of one file; `merge` is None if the series had it already."""
-
-    path: Path
-    key: SeriesKey
-    layout: str
-    rows: int
-    merge: Merge | None
-    notes: tuple[str, ...]
-
-    def as_row(self) -> dict[str, Any]:
-        """Return the outcome for JSON."""
-        done = self.merge
-        return {
-            "file": str(self.path),
-            "venue": self.key.venue,
-            "symbol": self.key.symbol,
-            "timeframe": self.key.timeframe,
-            "layout": self.layout,
-            "rows": self.rows,
-            "known": done is None,
-            "added": done.added if done else 0,
-            "changed": done.changed if done else 0,
-            "same": done.same if done else 0,
-            "notes": list(self.notes),
-        }
+_IMPORTS = {
+    Kind.CANDLES: import_candles,
+    Kind.TRADES: import_trades,
+    Kind.EVENTS: import_events,
+}
+#: The folder is no lake: no file could go there.
+_NO_LAKE = "PB6103"
 
 
 def import_file(lake: Lake, path: Path, request: ImportRequest) -> Imported:
     """Take one file into the bronze and silver layers.
 
     A file whose bytes are a source of its series already changes nothing, so that an import that
-    was cut short is simply started again. Rows that say the same twice are taken once; any other
-    fault refuses the file, unless `repair` is set: the faulty rows are then left out, and told.
+    was cut short is simply started again.
 
     Raises:
-        DataError: PB6003, PB6006, PB6014, PB6110, PB6111 the file cannot be read; PB6113 it has
-            faults; PB6114 it changed while it was read; PB6105 the lake is damaged.
-        UserError: PB6112 symbol or timeframe are not known.
+        DataError: PB6110, PB6111 it is not clear what it holds; what the import of candles, trades
+            or events finds.
+        UserError: likewise.
         RetryableError: PB6104 another process writes.
     """
-    digest = sha256_of(path)
-    found = recognise(path, symbol=request.symbol, layout=request.layout)
-    key, notes = _key(path, found, request)
-    candles, log = clean(found.raw, key.symbol, timeframe_ms(key.timeframe))
-    remarks = _judge(path, found, key, candles, log, request.repair)
-    notes = (*found.notes, *notes, *remarks)
-    with lake.writing():
-        keep_raw(
-            lake, path, digest, venue=request.venue, layout=found.layout, now_ms=request.now_ms
-        )
-        outcome = None
-        if not _is_source(lake, key, digest):
-            source = {
-                "sha256": digest,
-                "name": path.name,
-                "imported_at": iso_time(request.now_ms),
-                "layout": found.layout,
-                "rows": len(found.raw) + found.raw.lost,
-                "left_out": log.dropped,
-            }
-            outcome = merge(lake, key, candles, source)
-    return Imported(path, key, found.layout, len(candles), outcome, notes)
+    return _IMPORTS[_kind(path, request)](lake, path, request)
 
 
-def _key(
-    path: Path, found: Recognised, request: ImportRequest
-) -> tuple[SeriesKey, tuple[str, ...]]:
-    symbol = request.symbol or found.symbol
-    timeframe = request.timeframe or found.timeframe
-    notes: tuple[str, ...] = ()
-    if timeframe is None:
-        step = time_facts(found.raw.ts[found.raw.timed], 1, sessions=False).common_step
-        if step and step % 1_000 == 0:
-            timeframe = timeframe_text(step)
-            notes = (f"most bars lie {timeframe} apart: taken for the timeframe",)
-    if symbol is None or timeframe is None:
-        missing = "symbol" if symbol is None else "timeframe"
+def import_files(
+    lake: Lake, files: Sequence[Path], request: ImportRequest, longer: tuple[str, ...] = ()
+) -> tuple[list[Imported], list[Diagnostic]]:
+    """Take in each file, then bring what is made of their series up to date.
+
+    Args:
+        lake: where they go.
+        files: a file that is refused stops no other.
+        request: the same for all.
+        longer: timeframes to make of candles as well.
+
+    Returns:
+        What became of the files that were taken, and why the others were not.
+
+    Raises:
+        UserError: PB6103, the folder is no lake; PB6020, a timeframe cannot be made.
+        DataError: PB6105, the lake is damaged.
+        RetryableError: PB6104, another process writes.
+    """
+    done: list[Imported] = []
+    failed: list[Diagnostic] = []
+    for path in files:
+        try:
+            if request.symbol and any(one.kind is Kind.EVENTS for one in done):
+                _check_first(path, request)
+            done.append(import_file(lake, path, request))
+        except (DataError, UserError) as error:
+            if any(diagnostic.code == _NO_LAKE for diagnostic in error.diagnostics):
+                raise
+            failed.extend(error.diagnostics)
+    touched = sorted({one.key for one in done})
+    if touched:
+        with lake.writing():
+            for key in touched:
+                refresh(lake, key, longer)
+    return done, failed
+
+
+def refresh(lake: Lake, key: SeriesKey, longer: tuple[str, ...] = ()) -> None:
+    """Bring the gold files made of a data set up to date. Call it with the lock held.
+
+    Raises:
+        DataError: PB6105, the lake is damaged.
+        UserError: PB6020, a timeframe of `longer` cannot be made.
+    """
+    if key.timeframe == Kind.TRADES:
+        refresh_bars(lake, key)
+    elif key.timeframe == Kind.EVENTS:
+        refresh_events(lake, key)
+    elif manifest := find_manifest(lake, key):
+        build_gold(lake, key, manifest, longer)
+
+
+def _kind(path: Path, request: ImportRequest) -> Kind:
+    # A layout is one of candles, so it says what the file holds.
+    return request.kind or (Kind.CANDLES if request.layout else kind_of(path))
+
+
+def _check_first(path: Path, request: ImportRequest) -> None:
+    """Refuse a second file of events for one market: each has the events of a whole history."""
+    if _kind(path, request) is Kind.EVENTS:
         raise user_error(
             "PB6112",
-            f"neither `{path.name}` nor its rows tell the {missing}",
+            f"`{path.name}` is the second file of events that `--symbol` would be said of",
             file=str(path),
-            help=f"say it with `--{missing}`",
+            help="import the files of different markets one by one",
         )
-    check_symbol(symbol, path)
-    try:
-        # 60m and 1h are one series.
-        timeframe = timeframe_text(timeframe_ms(timeframe))
-    except ValueError as error:
-        raise user_error("PB6112", str(error), help="such as `--timeframe 1h`") from None
-    return SeriesKey(request.venue, symbol, timeframe), notes
-
-
-def _judge(
-    path: Path,
-    found: Recognised,
-    key: SeriesKey,
-    candles: Candles,
-    log: CleanLog,
-    repair: bool,
-) -> tuple[str, ...]:
-    """Return remarks about what is left out; refuse what may not be left out silently."""
-    tf_ms = timeframe_ms(key.timeframe)
-    times = found.raw.ts[found.raw.timed]
-    step = time_facts(times, tf_ms, sessions=has_sessions(key.symbol)).common_step
-    if step and step != tf_ms:
-        apart = timeframe_text(step) if step % 1_000 == 0 else f"{step} ms"
-        raise _faulty(path, f"it is said to hold {key.timeframe} bars, but they lie {apart} apart",
-                      "say the right one with `--timeframe`")  # fmt: skip
-    counts = (
-        (log.bad_rows, "rows are no bar"),
-        (log.lost_lines, "lines have the wrong number of fields"),
-        (log.off_grid, f"open times are not on the {key.timeframe} grid"),
-        (log.conflicting, "open times come twice, with other values"),
-    )
-    faults = [f"{count} {what}" for count, what in counts if count]
-    if log.reordered:
-        faults.append("bars are out of order")
-    if faults and not repair:
-        raise _faulty(path, "; ".join(faults), "mend it with `paperbot data check --repair`, or "
-                      "take the good rows with `data import --repair`")  # fmt: skip
-    if not len(candles):
-        raise _faulty(path, "no good row is left", "download it again")
-    same = log.duplicates - log.conflicting
-    return (*faults, *((f"{same} rows came twice and were taken once",) if same else ()))
-
-
-def _faulty(path: Path, what: str, help_text: str) -> DataError:
-    return DataError(
-        Diagnostic("PB6113", f"`{path.name}` has faults: {what}", Span(str(path)), help=help_text)
-    )
-
-
-def _is_source(lake: Lake, key: SeriesKey, digest: str) -> bool:
-    path = lake.silver(key) / MANIFEST
-    if not path.exists():
-        return False
-    return any(source["sha256"] == digest for source in read_manifest(path)["sources"])

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperbot_core.market.events_files import FOLDER, events_path
+from paperbot_core.market.events_files import FOLDER as EVENTS
 from paperbot_core.market.lake import MANIFEST, Lake, SeriesKey, read_manifest
-from paperbot_core.market.lake_events import EVENTS
+from paperbot_core.market.lake_dataset import Kind, key_of
+from paperbot_core.market.lake_events import gold_events
 from paperbot_core.market.lake_files import TEMP_PREFIX
 from paperbot_core.market.lake_packed import META
+from paperbot_core.market.lake_trades_bars import FOLDER as EVENT_BARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +63,16 @@ def _silver_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
 
 
 def _gold_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
-    # Bars are made of candles or of trades; both have the place of a timeframe.
-    known = {
-        SeriesKey(str(found["venue"]), str(found["symbol"]), str(found["timeframe"]))
-        for found in lake.manifests()
-        if "timeframe" in found
-    }
-    wanted: set[Path] = set()
-    for path in lake.root.glob(f"gold/*/{META}/*.json"):
-        facts = read_manifest(path)
-        source = SeriesKey(str(facts["venue"]), str(facts["symbol"]), str(facts["made_from"]))
-        if source in known:
-            gold = path.parent.parent / f"{path.stem}.parquet"
-            wanted |= {path, gold, path.with_suffix(".bars")}
-    for events in lake.manifests(EVENTS):
-        folder = lake.root / "gold" / str(events["venue"])
-        wanted.add(events_path(folder, str(events["symbol"])))
-    layouts = ("*.parquet", f"{META}/*", f"{FOLDER}/*")
+    known = {key_of(manifest) for manifest in lake.manifests()}
+    wanted = {gold_events(lake, key) for key in known if key.timeframe == Kind.EVENTS}
+    for folder in (*lake.root.glob("gold/*"), *lake.root.glob(f"gold/*/{EVENT_BARS}")):
+        for meta in folder.glob(f"{META}/*.json"):
+            facts = read_manifest(meta)
+            source = SeriesKey(str(facts["venue"]), str(facts["symbol"]), str(facts["made_from"]))
+            if source in known:
+                wanted |= {meta, folder / f"{meta.stem}.parquet", meta.with_suffix(".bars")}
+    bars = ("*.parquet", f"{META}/*")
+    layouts = (*bars, *(f"{EVENT_BARS}/{layout}" for layout in bars), f"{EVENTS}/*")
     for path in (path for layout in layouts for path in lake.root.glob(f"gold/*/{layout}")):
         if path not in wanted and not path.name.startswith(TEMP_PREFIX):
             yield path, "its series is not in the lake"

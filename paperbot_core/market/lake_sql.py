@@ -1,27 +1,24 @@
-"""SQL over a lake: DuckDB views of silver, gold and trades. DuckDB is an optional dependency."""
+"""SQL over a lake: DuckDB views of candles, bars, trades and events. DuckDB is optional."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paperbot_core.diagnostics import UserError, user_error
 from paperbot_core.market.lake import Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake_contract import CANDLES, EVENTS, TRADES
+from paperbot_core.market.lake_dataset import key_of, part_files
 from paperbot_core.market.lake_packed import META
-from paperbot_core.market.lake_trades import TRADES, trades_key
 
-_VIEWS = "`silver`, `gold` and `trades`"
-_COLUMNS = "ts, epoch_ms(ts) AS time, open, high, low, close, volume"
-_EMPTY = (
-    "SELECT ''::VARCHAR AS venue, ''::VARCHAR AS symbol, ''::VARCHAR AS timeframe, 0::BIGINT AS ts,"
-    " epoch_ms(0) AS time, 0::DOUBLE AS open, 0::DOUBLE AS high, 0::DOUBLE AS low,"
-    " 0::DOUBLE AS close, 0::DOUBLE AS volume WHERE false"
-)
-_TRADES = "ts, epoch_ms(ts) AS time, price, amount, side, id"
-_NO_TRADES = (
-    "SELECT ''::VARCHAR AS venue, ''::VARCHAR AS symbol, 0::BIGINT AS ts, epoch_ms(0) AS time,"
-    " 0::DOUBLE AS price, 0::DOUBLE AS amount, 0::TINYINT AS side, 0::BIGINT AS id WHERE false"
-)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Columns of the files behind a view, and of what kind; `time` is made of `ts` everywhere.
+_BARS = {"open": "DOUBLE", "high": "DOUBLE", "low": "DOUBLE", "close": "DOUBLE", "volume": "DOUBLE"}
+_TRADES = {"price": "DOUBLE", "amount": "DOUBLE", "side": "TINYINT", "id": "BIGINT"}
+_EVENTS = {"split": "DOUBLE", "dividend": "DOUBLE"}
+_LISTED = "`silver`, `gold`, `trades` and `events`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,12 @@ class Answer:
 
 
 def query(lake: Lake, sql: str) -> Answer:
-    """Run one SELECT over the views `silver`, `gold` and `trades` and return its answer.
+    """Run one SELECT over the views `silver`, `gold`, `trades` and `events`; return its answer.
 
-    The first two have the columns venue, symbol, timeframe, ts (UTC ms), time (TIMESTAMP, UTC),
-    open, high, low, close, volume; `trades` has venue, symbol, ts, time, price, amount (base), side
-    (of the taker: 1, -1, 0 unknown), id. `silver` and `trades` hold exactly the parts that the
-    manifests name.
+    All have the columns venue, symbol, ts (UTC ms), time (TIMESTAMP, UTC); the first two have
+    timeframe, open, high, low, close, volume; `trades` has price, amount (base), side (of the
+    taker: 1, -1, 0 unknown), id; `events` has split (new shares for one), dividend (cash a share).
+    All but `gold` hold exactly the parts that the manifests name.
 
     Raises:
         UserError: PB6108 DuckDB is not installed, PB6109 the query fails or is no SELECT.
@@ -53,9 +50,14 @@ def query(lake: Lake, sql: str) -> Answer:
             help="pip install 'paperbot-core[lake]'",
         ) from None
     with duckdb.connect(":memory:") as connection:
-        connection.execute(f"CREATE VIEW silver AS {_silver(lake)}")
-        connection.execute(f"CREATE VIEW gold AS {_gold(lake)}")
-        connection.execute(f"CREATE VIEW trades AS {_trades(lake)}")
+        views = {
+            "silver": _view(_parts(lake, CANDLES), _BARS, timeframe=True),
+            "gold": _view(_gold(lake), _BARS, timeframe=True),
+            "trades": _view(_parts(lake, TRADES), _TRADES, timeframe=False),
+            "events": _view(_parts(lake, EVENTS), _EVENTS, timeframe=False),
+        }
+        for name, select in views.items():
+            connection.execute(f"CREATE VIEW {name} AS {select}")
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -71,51 +73,44 @@ def _refused(why: str) -> UserError:
     return user_error(
         "PB6109",
         f"the query cannot be run: {why}",
-        expected=f"a SELECT over the views {_VIEWS}",
+        expected=f"a SELECT over the views {_LISTED}",
     )
 
 
-def _silver(lake: Lake) -> str:
+def _parts(lake: Lake, dataset: str) -> list[tuple[SeriesKey, list[Path]]]:
+    """Return the parts that count of each data set of one kind."""
+    manifests = lake.manifests(dataset)
+    return [(key_of(manifest), list(part_files(lake, manifest))) for manifest in manifests]
+
+
+def _gold(lake: Lake) -> list[tuple[SeriesKey, list[Path]]]:
+    metas = sorted(lake.root.glob(f"gold/*/{META}/*.json"))
+    keys = [key_of(read_manifest(path)) for path in metas]
+    return [(key, [lake.gold(key)]) for key in keys if lake.gold(key).exists()]
+
+
+def _view(
+    found: list[tuple[SeriesKey, list[Path]]], columns: dict[str, str], *, timeframe: bool
+) -> str:
+    """Return the SELECT of a view; every value is quoted, for symbols come from file names."""
     selects = []
-    for key, manifest in lake.series():
-        folder = lake.silver(key)
-        paths = [str(folder / str(part["file"])) for part in manifest["parts"]]
-        selects.append(_select(key, paths))
-    return " UNION ALL ".join(selects) or _EMPTY
-
-
-def _gold(lake: Lake) -> str:
-    selects = []
-    for path in sorted(lake.root.glob(f"gold/*/{META}/*.json")):
-        facts = read_manifest(path)
-        key = SeriesKey(*(str(facts[name]) for name in ("venue", "symbol", "timeframe")))
-        if lake.gold(key).exists():
-            selects.append(_select(key, [str(lake.gold(key))]))
-    return " UNION ALL ".join(selects) or _EMPTY
-
-
-def _trades(lake: Lake) -> str:
-    selects = []
-    for manifest in lake.manifests(TRADES):
-        key = trades_key(str(manifest["venue"]), str(manifest["symbol"]))
-        files = ", ".join(
-            _quoted(str(lake.silver(key) / str(part["file"]))) for part in manifest["parts"]
-        )
+    for key, paths in found:
+        names = {"venue": key.venue, "symbol": key.symbol, "timeframe": key.timeframe}
+        told = ", ".join(
+            f"{_quoted(text)} AS {name}" for name, text in names.items()
+            if timeframe or name != "timeframe"
+        )  # fmt: skip
+        listed = ", ".join(_quoted(str(path)) for path in paths)
         selects.append(
-            f"SELECT {_quoted(key.venue)} AS venue, {_quoted(key.symbol)} AS symbol, "  # noqa: S608 - quoted
-            f"{_TRADES} FROM read_parquet([{files}], hive_partitioning = false)"
+            f"SELECT {told}, ts, epoch_ms(ts) AS time, {', '.join(columns)} "  # noqa: S608 - quoted
+            f"FROM read_parquet([{listed}], hive_partitioning = false)"
         )
-    return " UNION ALL ".join(selects) or _NO_TRADES
-
-
-def _select(key: SeriesKey, paths: list[str]) -> str:
-    """Return one SELECT; every value is quoted, for symbols come from file names."""
-    listed = ", ".join(_quoted(path) for path in paths)
-    return (
-        f"SELECT {_quoted(key.venue)} AS venue, {_quoted(key.symbol)} AS symbol, "  # noqa: S608 - quoted
-        f"{_quoted(key.timeframe)} AS timeframe, {_COLUMNS} "
-        f"FROM read_parquet([{listed}], hive_partitioning = false)"
-    )
+    if selects:
+        return " UNION ALL ".join(selects)
+    words = ["venue", "symbol", *(["timeframe"] if timeframe else [])]
+    kinds = {**dict.fromkeys(words, "VARCHAR"), "ts": "BIGINT", "time": "TIMESTAMP", **columns}
+    nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in kinds.items())
+    return f"SELECT {nothing} WHERE false"
 
 
 def _quoted(text: str) -> str:

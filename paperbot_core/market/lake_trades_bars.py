@@ -14,10 +14,11 @@ from paperbot_core.domain.market import timeframe_ms, timeframe_text
 from paperbot_core.market.arrow import from_numbers
 from paperbot_core.market.lake import Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake_contract import check_schema
+from paperbot_core.market.lake_dataset import Kind
 from paperbot_core.market.lake_files import sha256_of, write_atomically, write_json
 from paperbot_core.market.lake_gold import is_current, write_gold
 from paperbot_core.market.lake_packed import META
-from paperbot_core.market.lake_trades import KIND, covered, stored_trades, trades_manifest
+from paperbot_core.market.lake_trades import covered, stored_trades, trades_manifest
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.trades_bars import (
     COLUMNS,
@@ -31,6 +32,7 @@ from paperbot_core.market.trades_bars import (
 
 #: Folder of bars that are no candles, below that of a venue.
 FOLDER = "event_bars"
+KIND = Kind.TRADES.value
 TRADE_BARS = "trade_bars.v1"
 
 
@@ -146,6 +148,17 @@ def event_file(lake: Lake, key: SeriesKey, rule: BarRule) -> Path:
     return lake.root / "gold" / key.venue / FOLDER / f"{name}.parquet"
 
 
+def damaged_event_bars(lake: Lake, key: SeriesKey) -> list[Path]:
+    """Return the files of event bars of a market whose hash is not the one that was noted."""
+    found = []
+    for meta in sorted((lake.root / "gold" / key.venue / FOLDER / META).glob("*.json")):
+        facts = read_manifest(meta)
+        path = meta.parent.parent / f"{meta.stem}.parquet"
+        if facts["symbol"] == key.symbol and path.exists() and facts["sha256"] != sha256_of(path):
+            found.append(path)
+    return found
+
+
 def write_bars(path: Path, bars: TradeBars) -> None:
     """Write bars with all their columns, atomically: CSV if `path` ends so, else Parquet."""
     import pyarrow as pa
@@ -195,7 +208,7 @@ def known_trades(lake: Lake, key: SeriesKey) -> dict[str, Any]:
         raise user_error(
             "PB6306",
             f"the lake `{lake.root}` has no trades of {key.venue} {key.symbol}",
-            help="`paperbot data import-trades PATH --venue V` takes them in",
+            help="`paperbot data import PATH --venue V` takes them in",
         )
     return manifest
 

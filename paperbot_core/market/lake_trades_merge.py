@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span
-from paperbot_core.market.lake_silver import Merge
+from paperbot_core.market.lake_dataset import Merge
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.trades import Ids, Trades, in_order, joined
 
@@ -22,7 +22,7 @@ def merged(before: Trades | None, fresh: Trades, ids: Ids, path: Path) -> tuple[
         DataError: PB6305, trades without ids differ from those of the same time.
     """
     if before is None:
-        return fresh, Merge(len(fresh), 0, 0)
+        return fresh, Merge(len(fresh))
     if ids is Ids.NONE:
         return _by_time(before, fresh, path)
     there = np.isin(fresh.id, before.id, assume_unique=True)

@@ -24,14 +24,8 @@ from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.market.download_pages import Patience
 from paperbot_core.market.lake import Lake, SeriesKey
-from paperbot_core.market.lake_trades import (
-    ImportedTrades,
-    TradesImport,
-    covered,
-    import_trades,
-    trades_key,
-    trades_manifest,
-)
+from paperbot_core.market.lake_dataset import Imported, ImportRequest
+from paperbot_core.market.lake_trades import covered, import_trades, trades_key, trades_manifest
 from paperbot_core.market.lake_trades_bars import refresh_bars
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.trades_names import parse_trades_name
@@ -56,7 +50,7 @@ class TradesDownloaded:
     """What was done: files that came in, days that were in the lake already, what is short."""
 
     key: SeriesKey
-    imported: tuple[ImportedTrades, ...]
+    imported: tuple[Imported, ...]
     known_days: int
     retries: int
     notes: tuple[str, ...]
@@ -84,7 +78,7 @@ class TradesDownload:
     name: str
     symbol: str
     lake: Lake
-    request: TradesImport
+    request: ImportRequest
     since: int
     until: int
     patience: Patience = field(default_factory=Patience)
@@ -109,7 +103,7 @@ class TradesDownload:
                 help="`bitmex` and `binance_archive` have; `paperbot plugins` lists sources",
             )
         key = trades_key(self.request.venue, self.symbol)
-        imported: list[ImportedTrades] = []
+        imported: list[Imported] = []
         absent: list[str] = []
         quiet: list[str] = []
         known = 0
@@ -136,7 +130,7 @@ class TradesDownload:
             refresh_bars(self.lake, key)
         return TradesDownloaded(key, tuple(imported), known, self.retries, notes)
 
-    async def _import(self, path: Path, day: int) -> ImportedTrades | None:
+    async def _import(self, path: Path, day: int) -> Imported | None:
         """Take a file in; None if nobody traded. What cannot be read is fetched once more."""
         request = replace(self.request, symbol=self.symbol)
         try:
@@ -193,7 +187,7 @@ class TradesDownload:
         )
 
 
-def _taken(lake: Lake, path: Path, request: TradesImport) -> ImportedTrades | None:
+def _taken(lake: Lake, path: Path, request: ImportRequest) -> Imported | None:
     try:
         return import_trades(lake, path, request)
     except DataError as error:

@@ -219,12 +219,12 @@ def _read_text(path: Path, name: TradesName) -> tuple[Any, TradeColumns, int]:
 
 
 def _header(path: Path, name: TradesName) -> _Header:
-    with _opened(path) as stream:
+    with opened_text(path) as stream:
         lines = stream.read(_HEAD).decode("utf-8-sig", "replace").splitlines()[:2]
     rows = [tuple(word.strip().strip('"') for word in line.split(",")) for line in lines]
     if not rows:
         raise not_trades(path, "it is empty")
-    if not any(_is_number(word) for word in rows[0]):
+    if not any(is_number(word) for word in rows[0]):
         return _Header(rows[0], 1, rows[1] if len(rows) > 1 else ())
     names = names_of_rows(rows[0], contracts=name.contracts)
     if names is None:
@@ -252,7 +252,7 @@ def _table(
         for column in (columns.time, columns.id):
             if column is not None and first.get(column, "").isdecimal():
                 kinds[column] = pa.int64()
-    with _opened(path) as stream:
+    with opened_text(path) as stream:
         reader = csv.open_csv(
             pa.PythonFile(stream, mode="r"),
             read_options=csv.ReadOptions(
@@ -276,8 +276,12 @@ def _table(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open the text in a file, unpacked."""
+def opened_text(path: Path) -> Iterator[IO[bytes]]:
+    """Open the text in a .csv, .csv.gz or .zip (of one CSV file), unpacked.
+
+    Raises:
+        DataError: PB6301, a zip of another content. What is damaged raises as its unpacker does.
+    """
     name = path.name.lower()
     if name.endswith(".gz"):
         with gzip.open(path, "rb") as unpacked:
@@ -296,7 +300,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             yield plain
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a field of a CSV file is a number, infinite ones included."""
     try:
         float(text)
     except ValueError:

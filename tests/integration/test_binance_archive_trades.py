@@ -94,7 +94,7 @@ def download(archive: Archive, folder: Path, *more: str, until: str = "2024-12-0
     (folder / "paperbot.yaml").write_text(
         "data: {download: {backoff_initial_sec: 0.01, backoff_max_sec: 0.02}}\n"
     )
-    command = ["data", "download-trades", "binance-archive", *words, *times, *base, *more]
+    command = ["data", "download", "binance-archive", "--trades", *words, *times, *base, *more]
     return CliRunner().invoke(cli, ["--project", str(folder), *command])
 
 
@@ -114,7 +114,7 @@ def test_days_come_once_and_make_bars(archive: Archive, tmp_path: Path) -> None:
     assert bars(tmp_path, "--time", "12h")["rows"] == 6
     assert bars(tmp_path, "--ticks", "100")["rows"] == 9
     asked = len(archive.requests)
-    assert "1 files, 300 trades added, 3 days known already" in download(archive, tmp_path).stdout
+    assert "1 file, 300 trades added, 3 days known already" in download(archive, tmp_path).stdout
     assert archive.paths()[asked:] == [path_of("2024-12-04") + ".CHECKSUM", path_of("2024-12-04")]
     # Bars made before follow the trades.
     assert bars(tmp_path, "--time", "12h") | {"written": False, "rows": 8} == bars(
@@ -142,7 +142,7 @@ def test_a_wrong_checksum_is_never_taken(archive: Archive, tmp_path: Path) -> No
     assert "PB6212" in done.output
     assert not list((tmp_path / ".cache").rglob("*2024-12-02.zip"))
     put(archive.files, path_of("2024-12-02"), zipped([1]))
-    assert "3 files, 900 trades added, 1 days known" in download(archive, tmp_path).stdout
+    assert "3 files, 900 trades added, 1 day known" in download(archive, tmp_path).stdout
 
 
 def test_a_missing_day_is_an_error_unless_skipped(archive: Archive, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_old_days_may_be_in_the_file_of_their_month(archive: Archive, tmp_path: 
     archive.files.clear()
     put(archive.files, path_of("2024-12"), zipped(list(range(31))))
     done = download(archive, tmp_path, until="2025-01-01")
-    assert f"1 files, {31 * ROWS:,} trades added, 0 days known" in done.stdout
+    assert f"1 file, {31 * ROWS:,} trades added, 0 days known" in done.stdout
     assert bars(tmp_path, "--time", "1d")["rows"] == 31
     assert archive.paths().count(path_of("2024-12")) == 1
 

@@ -64,7 +64,7 @@ def download(archive: Archive, folder: Path, *more: str, symbol: str = "XBTUSD")
     words = ["--symbol", symbol, "--venue", "bitmex", "--lake", str(folder / "lake")]
     times = ["--since", "2018-09-01", "--until", "2018-09-04"]
     base = ["--option", f"base_url={archive.url}/data"]
-    command = ["data", "download-trades", "bitmex", *words, *times, *base, *more]
+    command = ["data", "download", "bitmex", "--trades", *words, *times, *base, *more]
     return CliRunner().invoke(cli, ["--project", str(folder), *command])
 
 
@@ -77,7 +77,7 @@ def test_one_fetch_serves_all_markets(archive: Archive, tmp_path: Path) -> None:
     lake = ["--venue", "bitmex", "--lake", str(tmp_path / "lake"), "--json"]
     made = CliRunner().invoke(cli, ["data", "bars", "XBTUSD", "--time", "1d", *lake])
     assert json.loads(made.stdout)["rows"] == 3
-    listed = CliRunner().invoke(cli, ["data", "trades", *lake[2:]])
+    listed = CliRunner().invoke(cli, ["data", "list", *lake[2:]])
     assert {(row["symbol"], row["ids"], row["rows"]) for row in json.loads(listed.stdout)} == {
         ("ETHUSD", "digest", 600), ("XBTUSD", "digest", 600)
     }  # fmt: skip
@@ -124,7 +124,7 @@ def test_a_truncated_gzip_is_fetched_again_and_then_an_error(
     assert "PB6301" in done.output
     assert [path.name for path in (tmp_path / ".cache").rglob("*.gz")] == ["20180901.csv.gz"]
     archive.files[path_of(1)] = good
-    assert "2 files, 400 trades added, 1 days known" in download(archive, tmp_path).stdout
+    assert "2 files, 400 trades added, 1 day known" in download(archive, tmp_path).stdout
 
 
 def test_a_changed_header_is_an_error(archive: Archive, tmp_path: Path) -> None:

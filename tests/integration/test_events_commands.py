@@ -1,4 +1,4 @@
-"""`paperbot data import-events|events|export --adjusted`, made up and on real shares."""
+"""`paperbot data import|list --events|export --adjusted` of shares, made up and on real shares."""
 
 from __future__ import annotations
 
@@ -69,45 +69,45 @@ def events_file(folder: Path, *rows: str, name: str = "X_events.csv") -> Path:
 
 
 def test_events_of_a_market_are_taken_merged_and_used(lake: Path, tmp_path: Path) -> None:
-    assert json_of(run("list", "--json", lake=lake))[0]["events"] is None
+    assert [row["kind"] for row in json_of(run("list", "--json", lake=lake))] == ["candles"]
     assert len(json_of(run("check", "--json", lake=lake))[0]["splits"]) == 1
     refused = run("export", tmp_path / "none", "--adjusted", lake=lake)
     assert refused.exit_code == 1
     assert "PB6336" in refused.output
 
     file = events_file(tmp_path, "2024-01-21,4,", "2024-01-10,,0.5")
-    done = run("import-events", file, "--venue", "sim", "--json", lake=lake)
+    done = run("import", file, "--venue", "sim", "--json", lake=lake)
     assert done.exit_code == 0, done.output
     row = json_of(done)["imported"][0]
     assert (row["symbol"], row["layout"], row["known"]) == ("X", "events", False)
     assert (row["added"], row["splits"], row["dividends"]) == (2, 1, 1)
-    again = run("import-events", file, "--venue", "sim", lake=lake)
+    again = run("import", file, "--venue", "sim", lake=lake)
     assert "known already" in again.output
     more = events_file(tmp_path, "2024-01-21,4,", "2024-01-10,,0.6", "2024-02-01,,0.7")
-    row = json_of(run("import-events", more, "--venue", "sim", "--json", lake=lake))["imported"][0]
+    row = json_of(run("import", more, "--venue", "sim", "--json", lake=lake))["imported"][0]
     assert (row["added"], row["changed"], row["same"]) == (1, 1, 1)
 
-    told = json_of(run("events", "--json", lake=lake))
+    told = json_of(run("list", "--events", "--json", lake=lake))
     assert [(one["date"], one["split"], one["dividend"]) for one in told] == [
         ("2024-01-10", 1.0, 0.6),
         ("2024-01-21", 4.0, 0.0),
         ("2024-02-01", 1.0, 0.7),
     ]
-    assert "2024-01-21  4 for 1" in run("events", "--symbol", "X", lake=lake).output
-    assert "no splits" in run("events", "--venue", "nyse", lake=lake).output
-    assert "3 splits and dividends" in run("list", lake=lake).output
+    assert "2024-01-21  4 for 1" in run("list", "--events", "--symbol", "X", lake=lake).output
+    assert "no splits" in run("list", "--events", "--venue", "nyse", lake=lake).output
+    assert "2 sources, 1 split, 2 dividends" in run("list", lake=lake).output
     assert json_of(run("check", "--json", lake=lake))[0]["splits"] == []
     # The same for the files of gold by themselves: the events lie beside them.
     assert json_of(run("check", lake / "gold", "--json", lake=lake))[0]["splits"] == []
     waste = json_of(run("prune", "--bronze", "--json", lake=lake))["files"]
     assert [one["why"] for one in waste] == ["no manifest names this part"]
-    assert len(json_of(run("events", "--json", lake=lake))) == 3
+    assert len(json_of(run("list", "--events", "--json", lake=lake))) == 3
     assert run("sql", "select count(*) as n from gold", "--json", lake=lake).exit_code == 0
 
 
 def test_an_export_is_adjusted_as_it_was_known_then(lake: Path, tmp_path: Path) -> None:
     file = events_file(tmp_path, "2024-01-21,4,", "2024-01-10,,0.5")
-    assert run("import-events", file, "--venue", "sim", lake=lake).exit_code == 0
+    assert run("import", file, "--venue", "sim", lake=lake).exit_code == 0
     candles = {}
     for name, options in {
         "raw": [],
@@ -135,13 +135,14 @@ def test_an_export_is_adjusted_as_it_was_known_then(lake: Path, tmp_path: Path) 
 
 def test_one_event_on_two_days_is_refused(lake: Path, tmp_path: Path) -> None:
     first = events_file(tmp_path, "2024-01-19,4,")
-    assert run("import-events", first, "--venue", "sim", lake=lake).exit_code == 0
+    assert run("import", first, "--venue", "sim", lake=lake).exit_code == 0
     second = events_file(tmp_path, "2024-01-21,4,")
-    refused = run("import-events", second, "--venue", "sim", "--json", lake=lake)
+    refused = run("import", second, "--venue", "sim", "--json", lake=lake)
     assert refused.exit_code == 1
     assert json_of(refused)["diagnostics"][0]["code"] == "PB6334"
-    assert run("import-events", second, "--venue", "sim", "--replace", lake=lake).exit_code == 0
-    assert [one["date"] for one in json_of(run("events", "--json", lake=lake))] == ["2024-01-21"]
+    assert run("import", second, "--venue", "sim", "--replace", lake=lake).exit_code == 0
+    (event,) = json_of(run("list", "--events", "--json", lake=lake))
+    assert event["date"] == "2024-01-21"
     waste = json_of(run("prune", "--bronze", "--json", lake=lake))["files"]
     assert sorted(Path(one["path"]).name for one in waste)[0].endswith(".parquet")
     assert any(one["path"].endswith("X_events.csv") for one in waste)
@@ -152,31 +153,35 @@ def test_wrong_files_are_refused_and_the_others_go_on(lake: Path, tmp_path: Path
     good = events_file(tmp_path, "2024-01-21,4,")
     bad = events_file(tmp_path, "2024-01-21,four,", name="Y_events.csv")
     far = events_file(tmp_path, name="A B.csv")
-    mixed = run("import-events", good, bad, far, "--venue", "sim", "--json", lake=lake)
+    mixed = run("import", good, bad, far, "--venue", "sim", "--json", lake=lake)
     assert mixed.exit_code == 1
     assert [one["symbol"] for one in json_of(mixed)["imported"]] == ["X"]
     assert [one["code"] for one in json_of(mixed)["diagnostics"]] == ["PB6112", "PB6331"]
     for symbol in ("..", "../x", "a b"):
-        wrong = run("import-events", good, "--venue", "sim", "--symbol", symbol, lake=lake)
+        wrong = run("import", good, "--venue", "sim", "--symbol", symbol, lake=lake)
         assert (wrong.exit_code, "PB6112" in wrong.output) == (1, True)
-    both = run("import-events", good, bad, "--venue", "sim", "--symbol", "X", lake=lake)
-    assert both.exit_code == 2
+    both = run("import", good, bad, "--venue", "sim", "--symbol", "X", lake=lake)
+    assert (both.exit_code, "second file of events" in both.output) == (1, True)
     part = next((lake / "silver/sim/X/events").glob("*.parquet"))
     part.chmod(0o644)
     part.write_bytes(part.read_bytes() + b"!")
-    damaged = run("events", lake=lake)
+    damaged = run("list", "--events", lake=lake)
     assert (damaged.exit_code, "PB6105" in damaged.output) == (1, True)
 
 
-def test_an_import_of_candles_leaves_events_alone(tmp_path: Path) -> None:
+def test_a_folder_of_candles_brings_its_events(tmp_path: Path) -> None:
     folder = tmp_path / "candles"
     (folder / "events").mkdir(parents=True)
     parquet.write_table(walk_table(40, seed=3, tf_ms=DAY), folder / "X_1d.parquet")
     events_file(folder / "events", "2024-01-21,4,")
     lake = tmp_path / "lake"
     done = run("import", folder, "--venue", "sim", lake=lake)
-    assert (done.exit_code, "1 files imported, 0 refused" in done.output) == (0, True)
-    assert "1 files" in run("import-events", folder, "--venue", "sim", lake=lake).output
+    assert (done.exit_code, "2 files imported, 0 refused" in done.output) == (0, True)
+    assert "sim X events (events): 1 event added; 1 split and 0 dividends" in done.output
+    rows = json_of(run("import", folder, "--venue", "sim", "--json", lake=lake))["imported"]
+    assert [(row["kind"], row["timeframe"], row["known"]) for row in rows] == [
+        ("candles", "1d", True), ("events", None, True)
+    ]  # fmt: skip
 
 
 # Real shares

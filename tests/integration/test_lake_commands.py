@@ -99,7 +99,7 @@ def test_words_for_people(candles: Path, tmp_path: Path) -> None:
     assert "most bars lie 1h apart: taken for the timeframe" in done.output
     again = run("import", candles / "x.csv", "--venue", "sim", "--symbol", "X/USD", lake=lake)
     assert "known already" in again.output
-    assert "1 sources" in run("list", lake=lake).output
+    assert "1 source" in run("list", lake=lake).output
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_export_and_prune(candles: Path, tmp_path: Path) -> None:
     (lake / "silver/sim/BTC-USDT/1h/2019-01.old.parquet").write_bytes(b"x")
     told = json_of(run("prune", "--dry-run", "--json", lake=lake))
     assert [Path(file["path"]).name for file in told["files"]] == ["2019-01.old.parquet"]
-    assert "1 files removed" in run("prune", lake=lake).output
+    assert "1 file removed" in run("prune", lake=lake).output
     assert "0 files removed" in run("prune", lake=lake).output
 
 

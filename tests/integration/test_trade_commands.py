@@ -1,4 +1,4 @@
-"""`paperbot data import-trades|trades|bars` as typed, killed in the middle, and two at once."""
+"""`paperbot data import|list|bars` of trades as typed, killed in the middle, and two at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paperbot_core.cli import cli
 from paperbot_core.domain.market import Candles
 from paperbot_core.market.files import read_candles
 from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_trades import TRADES
+from paperbot_core.market.lake_contract import TRADES
 from paperbot_core.market.names import CandleFile
 from tests.trade_files import binance_csv, walk, zipped
 
@@ -49,15 +49,19 @@ def digests(lake: Path) -> dict[str, str]:
 
 def test_from_files_to_a_backtest(files: Path, tmp_path: Path, root: Path) -> None:
     lake = tmp_path / "lake"
-    done = run("import-trades", files, "--venue", "binance", lake=lake)
+    done = run("import", files, "--venue", "binance", lake=lake)
     assert done.exit_code == 0, done.output
-    assert "binance BTC/USDT (binance-trades): 4,000 trades added" in done.output
+    assert "binance BTC/USDT trades (binance-trades): 4,000 trades added" in done.output
     assert "4 files imported, 0 refused" in done.output
-    assert "known already" in run("import-trades", files, "--venue", "binance", lake=lake).output
-    (row,) = json_of(run("trades", "--json", lake=lake))
+    assert "known already" in run("import", files, "--venue", "binance", lake=lake).output
+    (row,) = json_of(run("list", "--json", lake=lake))
+    assert (row["kind"], row["sources"]) == ("trades", 4)
     assert (row["rows"], row["days"], row["ids"], len(row["covered"])) == (16_000, 4, "trade", 1)
-    listed = run("trades", "--verify", lake=lake).output
-    assert "2024-08-08T00:00:00Z to 2024-08-12T00:00:00Z" in listed
+    listed = run("list", lake=lake).output
+    assert "2024-08-08T00:00 to 2024-08-12T00:00" in listed
+    assert "4 sources, 4 days" in listed
+    checked = run("check", lake=lake)
+    assert (checked.exit_code, checked.output) == (0, "binance BTC/USDT: 16,000 trades, ok\n")
     made = run("bars", "BTC/USDT", "--venue", "binance", "--time", "15m", lake=lake)
     assert f"{DAYS * 96} bars" in made.output
     ticks = run("bars", "BTC/USDT", "--venue", "binance", "--ticks", "500", "--json", lake=lake)
@@ -78,7 +82,7 @@ def test_from_files_to_a_backtest(files: Path, tmp_path: Path, root: Path) -> No
 
 def test_a_file_of_ones_own(files: Path, tmp_path: Path) -> None:
     lake, out = tmp_path / "lake", tmp_path / "BTC-USDT_1h.parquet"
-    run("import-trades", files, "--venue", "binance", lake=lake)
+    run("import", files, "--venue", "binance", lake=lake)
     options = ["--venue", "binance", "--time", "1h", "--out", str(out)]
     assert run("bars", "BTC/USDT", *options, lake=lake).exit_code == 0
     bars: Candles = read_candles(CandleFile(out, "BTC/USDT", "1h"))
@@ -89,21 +93,21 @@ def test_a_file_of_ones_own(files: Path, tmp_path: Path) -> None:
 def test_a_bad_file_is_refused_and_the_others_go_on(files: Path, tmp_path: Path) -> None:
     (files / "a.csv").write_text("ts,price\n1,2\n")
     (files / "b.csv.gz").write_bytes(b"none")
-    done = run("import-trades", files, "--venue", "binance", "--json", lake=tmp_path / "lake")
+    done = run("import", files, "--venue", "binance", "--json", lake=tmp_path / "lake")
     assert done.exit_code == 1
     answer = json_of(done)
     assert len(answer["imported"]) == DAYS
-    assert [d["code"] for d in answer["diagnostics"]] == ["PB6301", "PB6301"]
+    assert [d["code"] for d in answer["diagnostics"]] == ["PB6110", "PB6301"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["import-trades", "nowhere", "--venue", "sim"], "does not exist", 1),
-        (["import-trades", ".", "--venue", "sim"], "no file", 1),
-        (["import-trades", "x.csv", "--venue", "Sim"], "PB6106", 1),
-        (["import-trades", "x.csv", "--venue", "sim"], "PB6302", 1),
-        (["import-trades", "x.csv", "--venue", "sim", "--symbol", "a b"], "PB6112", 1),
+        (["import", "nowhere", "--venue", "sim"], "does not exist", 1),
+        (["import", ".", "--venue", "sim"], "no .parquet", 1),
+        (["import", "x.csv", "--venue", "Sim"], "PB6106", 1),
+        (["import", "x.csv", "--venue", "sim"], "PB6302", 1),
+        (["import", "x.csv", "--venue", "sim", "--symbol", "a b"], "PB6112", 1),
         (["bars", "X/Y", "--venue", "sim"], "PB6307", 1),
         (["bars", "X/Y", "--venue", "sim", "--ticks", "5", "--volume", "1"], "PB6307", 1),
         (["bars", "X/Y", "--venue", "sim", "--ticks", "0"], "PB6307", 1),
@@ -111,8 +115,10 @@ def test_a_bad_file_is_refused_and_the_others_go_on(files: Path, tmp_path: Path)
         (["bars", "X/Y", "--venue", "sim", "--time", "soon"], "PB6002", 1),
         (["bars", "X/Y", "--venue", "sim", "--time", "1m"], "PB6306", 1),
         (["bars", "X/Y", "--venue", "sim", "--ticks", "5", "--out", "x.txt"], ".parquet", 1),
-        (["download-trades", "nobody", "--symbol", "X/Y", "--since", "2024-01-01",
+        (["download", "nobody", "--trades", "--symbol", "X/Y", "--since", "2024-01-01",
           "--venue", "sim"], "PB5008", 1),
+        (["download", "x", "--trades", "--symbol", "X/Y", "--venue", "sim"], "'--since'", 2),
+        (["download", "x", "--trades", "--symbol", "X/Y", "--out", "y"], "--out is of bars", 2),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(
@@ -128,7 +134,7 @@ def test_mistakes_are_named(
 
 
 def start_import(files: Path, lake: Path, root: Path) -> subprocess.Popen[bytes]:
-    words = ["data", "import-trades", str(files), "--venue", "binance", "--lake", str(lake)]
+    words = ["data", "import", str(files), "--venue", "binance", "--lake", str(lake)]
     return subprocess.Popen(
         [sys.executable, "-m", "paperbot_core", *words],
         cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -144,7 +150,7 @@ def test_an_import_that_is_killed_is_simply_started_again(
     files: Path, tmp_path: Path, root: Path
 ) -> None:
     whole, lake = tmp_path / "whole", tmp_path / "lake"
-    run("import-trades", files, "--venue", "binance", lake=whole)
+    run("import", files, "--venue", "binance", lake=whole)
     deaths = 0
     for turn in range(4):
         before = _files(lake)
@@ -158,7 +164,7 @@ def test_an_import_that_is_killed_is_simply_started_again(
             time.sleep(0.001)
         process.wait(30)
     assert deaths >= 2
-    assert run("import-trades", files, "--venue", "binance", lake=lake).exit_code == 0
+    assert run("import", files, "--venue", "binance", lake=lake).exit_code == 0
     assert digests(lake) == digests(whole)
     run("prune", lake=lake)
     names = [{str(p.relative_to(top)) for p in top.rglob("*")} for top in (lake, whole)]
@@ -172,7 +178,7 @@ def test_two_imports_at_once_lose_nothing(files: Path, tmp_path: Path, root: Pat
         path.rename(other / path.name)
     both = [start_import(folder, lake, root) for folder in (files, other)]
     assert [process.wait(60) for process in both] == [0, 0]
-    (row,) = json_of(run("trades", "--json", lake=lake))
+    (row,) = json_of(run("list", "--json", lake=lake))
     assert (row["rows"], len(row["covered"])) == (16_000, 1)
     bars = run("bars", "BTC/USDT", "--venue", "binance", "--time", "1d", "--out",
                tmp_path / "x.csv", lake=lake)  # fmt: skip

@@ -34,7 +34,7 @@ def test_each_command_works_as_typed(
     commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
     assert len(commands) >= 10
     for words in commands:
-        if "download-trades" in words or ("sql" in words and find_spec("duckdb") is None):
+        if "download" in words or ("sql" in words and find_spec("duckdb") is None):
             continue
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, f"{words}\n{done.output}"

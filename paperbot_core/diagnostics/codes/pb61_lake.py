@@ -85,15 +85,18 @@ CODES: list[Code] = [
         "The columns fit none of the layouts that docs/data.md lists.",
         "A wrong guess would swap prices, or move every bar in time.",
         "a CSV of bid and ask prices",
-        "Give it a header with ts, open, high, low, close, volume, or name its layout.",
+        "Give it a header with ts, open, high, low, close, volume, or name its layout; "
+        "docs/trades.md and docs/equities.md list the columns of trades, splits and dividends.",
     ),
     Code(
         "PB6111",
         "a file can be read in more than one way",
-        "Two layouts fit the file, or two of its columns may be meant.",
+        "Two layouts fit the file, or two of its columns may be meant, or it has the columns of "
+        "candles and of something else.",
         "Both readings are possible and one of them is wrong; the choice is yours.",
         "a CSV without header in which all four prices of each row are the same",
-        "Name the layout with --layout, or the market with --symbol; the message says which.",
+        "Name the layout with --layout, the market with --symbol or what it holds with --kind; the "
+        "message says which.",
     ),
     Code(
         "PB6112",

@@ -8,10 +8,9 @@ CODES: list[Code] = [
     Code(
         "PB6330",
         "no splits and dividends in a file",
-        "The columns are none of those in which splits and dividends are told, or a folder has no "
-        "file of them.",
+        "The columns are none of those in which splits and dividends are told.",
         "A wrong guess would multiply every past price.",
-        "paperbot data import-events AAPL_1d.parquet --venue nyse",
+        "paperbot data import AAPL_1d.parquet --kind events --venue nyse",
         "Give it the columns date, split and dividend; or take a factor file of LEAN, or the "
         "actions of yfinance.",
     ),
@@ -40,7 +39,7 @@ CODES: list[Code] = [
         "one event on two days",
         "Two sources tell the same split or dividend on days near each other.",
         "It would be applied twice.",
-        "paperbot data import-events AAPL_events.csv --venue nyse",
+        "paperbot data import AAPL_events.csv --venue nyse",
         "Take the better source alone: --replace forgets what the lake had of the market.",
     ),
     Code(
@@ -57,7 +56,7 @@ CODES: list[Code] = [
         "Adjusted bars were asked for of a share of which the lake has no splits and dividends.",
         "Not known is not the same as none.",
         "paperbot data export out --adjusted --symbol AAPL",
-        "Import them with `paperbot data import-events`; a file without rows says there were none.",
+        "Import them with `paperbot data import`; a file without rows says there were none.",
     ),
     Code(
         "PB6337",

@@ -19,7 +19,7 @@ CODES: list[Code] = [
         "nobody tells the market of a file of trades",
         "Neither its name nor its rows do, or its rows are of several markets.",
         "Trades of different markets in one series would be nonsense.",
-        "paperbot data import-trades 20180901.csv.gz --venue bitmex",
+        "paperbot data import 20180901.csv.gz --venue bitmex",
         "Give `--symbol`; a file of many markets is read for that one.",
     ),
     Code(
@@ -55,7 +55,7 @@ CODES: list[Code] = [
         "Bars can only be made of trades that were imported.",
         "There is nothing to make them of.",
         "paperbot data bars BTC/USDT --venue binance --ticks 500",
-        "Take them in with `paperbot data import-trades` or `paperbot data download-trades`.",
+        "Take them in with `paperbot data import` or `paperbot data download --trades`.",
     ),
     Code(
         "PB6307",
@@ -86,8 +86,8 @@ CODES: list[Code] = [
         "a source has no files of trades",
         "It only offers candles.",
         "Trades cannot be made of candles.",
-        "paperbot data download-trades yahoo --symbol AAPL --since 2024-01-01",
-        "Use `bitmex` or `binance_archive`, or import files with `paperbot data import-trades`.",
+        "paperbot data download yahoo --trades --symbol AAPL --since 2024-01-01 --venue nyse",
+        "Use `bitmex` or `binance_archive`, or import files with `paperbot data import`.",
     ),
     Code(
         "PB6311",

@@ -17,7 +17,8 @@ from paperbot_core.diagnostics import (
 )
 from paperbot_core.market.download_pages import Patience
 from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_trades import TradesImport, covered, trades_key, trades_manifest
+from paperbot_core.market.lake_dataset import ImportRequest
+from paperbot_core.market.lake_trades import covered, trades_key, trades_manifest
 from paperbot_core.market.trades_download import TradesDownload, TradesDownloaded
 from tests.trade_files import DAY, START, binance_csv, walk, zipped
 
@@ -58,7 +59,7 @@ def fetch(
             pauses.append(seconds)
 
     more.setdefault("patience", Patience(tries=3))
-    request = TradesImport("sim", START, None, more.pop("repair", False))
+    request = ImportRequest("sim", START, repair=more.pop("repair", False))
     work = TradesDownload(
         source, "shelf", "BTC/USDT", Lake(folder / "lake"), request, START, START + days * DAY,
         sleep=no_sleep, **more,
@@ -136,7 +137,7 @@ def test_bad_rows_need_a_word(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="PB6303"):
         fetch(shelf, tmp_path, days=1)
     (done,) = fetch(shelf, tmp_path, days=1, repair=True).imported
-    assert done.log.bad == 1
+    assert done.facts["left_out"]["bad"] == 1
 
 
 def test_sources_that_are_none(shelf: Shelf, tmp_path: Path) -> None:

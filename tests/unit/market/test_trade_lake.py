@@ -12,23 +12,23 @@ from pyarrow import parquet
 
 from paperbot_core.diagnostics import DataError, UserError
 from paperbot_core.domain.market import Candles
+from paperbot_core.market.checks import Verdict
 from paperbot_core.market.files import find_candles, read_candles
 from paperbot_core.market.lake import Lake
+from paperbot_core.market.lake_check import check_stored
+from paperbot_core.market.lake_dataset import Kind
 from paperbot_core.market.lake_files import write_candles
 from paperbot_core.market.lake_gold import build_gold
-from paperbot_core.market.lake_import import ImportRequest, import_file
+from paperbot_core.market.lake_import import Imported, ImportRequest, import_file
 from paperbot_core.market.lake_prune import find_waste, remove
 from paperbot_core.market.lake_sql import query
 from paperbot_core.market.lake_trades import (
-    ImportedTrades,
-    TradesImport,
     covered,
     import_trades,
     stored_trades,
     trades_key,
     trades_manifest,
     trades_table,
-    verify_trades,
 )
 from paperbot_core.market.lake_trades_bars import build_bars, event_file, lake_bars, refresh_bars
 from paperbot_core.market.trades import Trades, joined
@@ -65,9 +65,9 @@ def plain(folder: Path, trades: Trades, name: str = "x.parquet", *, ids: bool = 
     return folder / name
 
 
-def take(lake: Lake, path: Path, **said: Any) -> ImportedTrades:
+def take(lake: Lake, path: Path, **said: Any) -> Imported:
     said.setdefault("symbol", "BTC/USDT")
-    return import_trades(lake, path, TradesImport("sim", START, **said))
+    return import_trades(lake, path, ImportRequest("sim", START, **said))
 
 
 def manifest_of(lake: Lake) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def rows_of(bars: TradeBars) -> list[list[float]]:
     return [getattr(bars, name).tolist() for name in COLUMNS]
 
 
-def counts(done: ImportedTrades) -> tuple[int, int, int] | None:
+def counts(done: Imported) -> tuple[int, int, int] | None:
     return (done.merge.added, done.merge.changed, done.merge.same) if done.merge else None
 
 
@@ -105,7 +105,9 @@ def test_days_are_kept_as_they_came_and_imported_once(lake: Lake, tmp_path: Path
     assert manifest_of(lake) == before
     assert listed(stored(lake)) == listed(joined(DAYS))
     assert covered(before) == [(START, START + 3 * DAY)]
-    assert [part["day"] for part in before["parts"]] == ["2024-08-08", "2024-08-09", "2024-08-10"]
+    assert [part["period"] for part in before["parts"]] == [
+        f"2024-08-{8 + day:02d}" for day in range(3)
+    ]
     raw = lake.bronze("sim") / before["sources"][0]["sha256"]
     assert sorted(path.name for path in raw.iterdir()) == [
         "BTCUSDT-trades-2024-08-10.zip", "manifest.json"
@@ -165,13 +167,14 @@ def test_faults_refuse_a_file_unless_they_may_go(lake: Lake, tmp_path: Path) -> 
 
 def test_a_damaged_part_is_found(lake: Lake, tmp_path: Path) -> None:
     take(lake, archive(tmp_path, 0))
-    verify_trades(lake)
+    (report,) = check_stored(lake, Kind.TRADES)
+    assert (report.verdict, report.rows) == (Verdict.OK, 600)
     part = lake.silver(KEY) / manifest_of(lake)["parts"][0]["file"]
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match="PB6105"):
         lake_bars(lake, KEY, BarRule(BarKind.TICKS, 10))
-    with pytest.raises(DataError, match="PB6105"):
-        verify_trades(lake)
+    (report,) = check_stored(lake, Kind.TRADES)
+    assert (report.verdict, "PB6105" in report.findings[0].text) == (Verdict.FAIL, True)
     part.unlink()
     with pytest.raises(DataError, match=r"PB6105.*missing"):
         lake_bars(lake, KEY, BarRule(BarKind.TICKS, 10))

@@ -45,7 +45,7 @@ def test_an_import_keeps_the_bytes_and_the_bars(lake: Lake, tmp_path: Path) -> N
     assert not raw.stat().st_mode & 0o222
     assert same(stored(lake), bars())
     manifest = dict(lake.series())[KEY]
-    assert [part["month"] for part in manifest["parts"]] == ["2024-01", "2024-02"]
+    assert [part["period"] for part in manifest["parts"]] == ["2024-01", "2024-02"]
     assert manifest["sources"][0]["sha256"] == sha256_of(path)
 
 
@@ -129,7 +129,7 @@ def test_a_crash_before_the_manifest_leaves_the_series_as_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("paperbot_core.market.lake_silver.write_manifest", crash)
+        patch.setattr("paperbot_core.market.lake_dataset.write_manifest", crash)
         with pytest.raises(KeyboardInterrupt):
             take(lake, late)
     assert same(stored(lake), bars(600))

@@ -18,7 +18,6 @@ from paperbot_core.market.events import adjusted, forward_factor, forward_scaled
 from paperbot_core.market.events_files import (
     events_beside,
     events_path,
-    find_events,
     is_events_name,
     symbol_of,
 )
@@ -234,7 +233,7 @@ def test_what_is_written_is_read_and_keeps_its_contract(tmp_path: Path) -> None:
     assert events_beside(tmp_path / "Y_1d.parquet", "Y") is None
 
 
-def test_names_of_files(tmp_path: Path) -> None:
+def test_names_of_files() -> None:
     assert symbol_of(Path("AAPL_factors.parquet")) == "AAPL"
     assert symbol_of(Path("lean/factor_files/aapl.csv")) == "AAPL"
     assert symbol_of(Path("BRK-B_events.csv")) == "BRK/B"
@@ -242,10 +241,6 @@ def test_names_of_files(tmp_path: Path) -> None:
         symbol_of(Path("what is this.csv"))
     assert is_events_name(Path("AAPL_events.csv"))
     assert not is_events_name(Path("AAPL_1d.csv"))
-    with pytest.raises(UserError, match="PB6330"):
-        find_events([tmp_path])
-    inside = written(tmp_path, "events/AAPL_factors.csv", "")
-    assert find_events([tmp_path, inside, inside]) == [inside]
 
 
 # Checks

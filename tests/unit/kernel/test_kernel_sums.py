@@ -146,6 +146,9 @@ def test_a_bar_that_meets_stop_and_target_is_ambiguous() -> None:
     short = play([FLAT, FLAT, (100.0, 110.0, 89.99, 100.0)], Says(short=[0]),
                  plan={"rungs": [(1.0, 0.5)]})  # fmt: skip
     assert short.account["ambiguous"] == 1
+    gap = play([FLAT, FLAT, (110.0, 115.0, 80.0, 100.0)], Says(short=[0]),
+               plan={"rungs": [(1.0, 0.5)]})  # fmt: skip
+    assert gap.account["ambiguous"] == 0
 
 
 def test_a_stop_without_a_target_is_not_ambiguous() -> None:
@@ -240,6 +243,7 @@ def test_a_limit_at_the_open_is_not_traded_through() -> None:
     rung = {"rungs": [(0.5, 1.0)], "limit_bars": [1] * 16}
     told = play([FLAT, (98.0, 104.0, 97.0, 100.0)], long, plan=rung)
     assert told.told == [(1, "entry", 10.0, 98.0)]
+    assert told.legs[0]["maker"] == 1
 
 
 def test_a_rung_of_less_than_one_lot_is_passed_without_a_leg() -> None:

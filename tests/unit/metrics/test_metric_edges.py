@@ -68,3 +68,8 @@ def test_days_far_ahead_keep_their_date() -> None:
     # 100,000 days after 1970, to the last ms.
     found = breakdowns(a_book([1.0], exits=[100_001 * DAY_MS - 1]))
     assert list(found["day"]) == ["2243-10-17"]
+
+
+def test_wins_and_losses_of_less_than_one_unit_count() -> None:
+    found = measure(a_book([0.5, -0.25]))
+    assert (found["win_rate"], found["profit_factor"], found["payoff_ratio"]) == (0.5, 2.0, 2.0)

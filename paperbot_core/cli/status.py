@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import click
 
 from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
 from paperbot_core.cli.state import state_dir_option
+
+_WIDTH, _MARGIN = 80, 11
 
 
 @click.command()
@@ -33,22 +36,23 @@ def status(project_dir: Path, state_dir: Path | None, as_json: bool) -> None:
 
 def _lines(found: dict[str, Any]) -> list[str]:
     running = "running" if found["running"] else "not running"
-    lines = [
-        f"{found['mode']} {running}, account {found['state']}, run {found['run_id']}",
-        f"as of      {_clock(found['as_of'])}   last bar {_clock(found['last_bar'])}",
-        f"equity     {found['equity']:.2f}   cash {found['cash']:.2f}",
-        f"day        {found['day_pnl_pct']:+.2f} %   drawdown {found['drawdown_pct']:.2f} %",
-        f"positions  {len(found['positions'])}",
+    rows = [
+        ("as of", f"{_clock(found['as_of'])} UTC   last bar {_clock(found['last_bar'])}"),
+        ("equity", f"{found['equity']:,.2f}   cash {found['cash']:,.2f}"),
+        ("day", f"{found['day_pnl_pct']:+.2f} %   drawdown {found['drawdown_pct']:.2f} %"),
     ]
     if found["regime"]:
-        lines.insert(-1, f"regime     {found['regime']}")
+        rows.append(("regime", found["regime"]))
     for strategy, modes in found["modes"].items():
-        by_symbol = ", ".join(f"{symbol} {mode}" for symbol, mode in modes.items())
-        lines.insert(-1, f"modes      {strategy}: {by_symbol}")
+        rows.append(("modes", f"{strategy}: {_by_mode(modes)}"))
     if found["stale"]:
-        lines.insert(-1, f"stale      {', '.join(found['stale'])} (no entries)")
+        rows.append(("stale", f"{', '.join(found['stale'])} (no entries)"))
+    rows.append(("positions", str(len(found["positions"]))))
+    lines = [f"{found['mode']} {running}, account {found['state']}, run {found['run_id']}"]
+    for label, text in rows:
+        lines.extend(_labelled(label, text))
     for p in found["positions"]:
-        gain = "" if p["unrealised"] is None else f", {p['unrealised']:+.2f}"
+        gain = "" if p["unrealised"] is None else f", {p['unrealised']:+,.2f}"
         lines.append(f"  {p['side']} {p['quantity']:g} {p['symbol']} at {p['entry_price']:g}{gain}"
                      f" ({p['strategy']})")  # fmt: skip
     if found["pending"]:
@@ -58,6 +62,21 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for o in found["pending"]
         ]
     return lines
+
+
+def _by_mode(modes: dict[str, str]) -> str:
+    """Return the symbols of each mode, such as `fast BTC/USDT, ETH/USDT; swing SOL/USDT`."""
+    found: dict[str, list[str]] = {}
+    for symbol, mode in modes.items():
+        found.setdefault(mode, []).append(symbol)
+    return "; ".join(f"{mode} {', '.join(symbols)}" for mode, symbols in sorted(found.items()))
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    """Return text beside a margin with its label, as wide as a terminal is at least."""
+    lines = textwrap.wrap(text, _WIDTH - _MARGIN, break_on_hyphens=False) or [""]
+    heads = [label, *[""] * (len(lines) - 1)]
+    return [f"{head:<{_MARGIN}}{line}" for head, line in zip(heads, lines, strict=True)]
 
 
 def _clock(ts: int | None) -> str:

@@ -130,13 +130,13 @@ class ModeChooser:
         if unknown:
             return f"{' and '.join(unknown)} not known"
         scores = zip(self.modes, self.scores(values), strict=True)
-        return "scores " + ", ".join(f"{mode} {score:.6g}" for mode, score in scores)
+        return "scores " + ", ".join(f"{mode} {score:.3g}" for mode, score in scores)
 
     def choice_text(self, values: Sequence[float]) -> str:
         """Return in words which mode is chosen by the measures `values`, and why."""
         name = self.name(self.choose(values))
         measures = zip(self.measures, values, strict=True)
-        known = ", ".join(f"{one} {value:.6g}" for one, value in measures)
+        known = ", ".join(f"{one} {value:.3g}" for one, value in measures)
         if name is None:
             return f"no mode is chosen: {self.text(values)}"
         return f"`{name}` is chosen: {self.text(values)} ({known})"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Context, Decimal
 
 from paperbot_core.api import Notice, NoticeSeverity
 from paperbot_core.domain.events import (
@@ -22,7 +23,14 @@ from paperbot_core.trade.outcome import Mark
 
 #: Changes of the universe that one notice lists.
 _LINES_MAX = 20
+#: Symbols that one line lists.
+_NAMES_MAX = 4
+#: Digits of a quantity or a price: more are noise of division, as in 63.57912619321461.
+_DIGITS = Context(prec=8)
 
+_STANDING = frozenset(
+    {Rule.MAX_STALE_BARS, Rule.NOT_IN_UNIVERSE, Rule.REGIME, Rule.MODE_NOT_CHOSEN}
+)
 _SEVERITY = {
     TradingState.ACTIVE: NoticeSeverity.INFO,
     TradingState.REDUCING: NoticeSeverity.WARNING,
@@ -52,9 +60,13 @@ def fill_title(fill: FillBooked) -> str:
     why = "" if fill.exit_reason is ExitReason.NONE else f" ({fill.exit_reason.name.lower()})"
     what = fill.kind.value if fill.kind is not OrderKind.EXIT else "exit"
     return (
-        f"{what} {fill.action} {fill.quantity:f} {fill.symbol} at {fill.price:f}{why}, "
+        f"{what} {fill.action} {_short(fill.quantity)} {fill.symbol} at {_short(fill.price)}{why}, "
         f"{fill.strategy}"
     )
+
+
+def _short(value: Decimal) -> str:
+    return f"{_DIGITS.plus(value).normalize():f}"
 
 
 def shares_title(event: DividendPaid | SharesSplit) -> str:
@@ -101,20 +113,39 @@ def notices_of(events: Sequence[Event], mode: Mode) -> list[Notice]:
 
 
 def is_news(verdict: VerdictGiven) -> bool:
-    """Return whether a refusal is worth telling: that strangers may not enter is not."""
-    return verdict.rule not in {Rule.NOT_IN_UNIVERSE, Rule.MODE_NOT_CHOSEN}
+    """Return whether a refusal is worth telling by itself.
+
+    What bars a symbol or a tier for as long as it lasts is told when it changes, not at each entry.
+    """
+    return verdict.rule not in _STANDING
 
 
-def condition_text(event: ConditionChanged) -> str:
-    """Return one line about what changed."""
+def condition_texts(events: Iterable[Event]) -> list[tuple[ConditionChanged, str]]:
+    """Return a line for each change of conditions, with the change it tells.
+
+    Breakers that open or close for the same reason at one time are one line, told with the first.
+    """
+    changes = [event for event in events if isinstance(event, ConditionChanged)]
+    same: dict[tuple[object, ...], list[ConditionChanged]] = {}
+    for number, event in enumerate(changes):
+        alone = None if event.condition == "data_breaker" else number
+        same.setdefault((event.ts, event.state, event.detail, alone), []).append(event)
+    return [(group[0], _condition_text(group)) for group in same.values()]
+
+
+def _condition_text(group: Sequence[ConditionChanged]) -> str:
+    event = group[0]
     match event.condition:
         case "regime":
             return f"the market is in regime {event.state} ({event.subject}), {event.detail}"
         case "universe":
-            verb = "left the universe" if event.state == "left" else f"is in tier {event.state}"
-            return f"{event.subject} {verb}: {event.detail}"
+            return _membership_text(event)
         case "data_breaker":
-            return f"data breaker of {event.subject} is {event.state}: {event.detail}"
+            names = [one.subject for one in group]
+            rest = f" and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+            bars = " (no entries)" if event.state == "open" else ""
+            shown = ", ".join(names[:_NAMES_MAX])
+            return f"data breaker {event.state}{bars} for {shown}{rest}: {event.detail}"
         case "mode":
             strategy, _, symbol = event.subject.partition(" ")
             return f"{strategy} is in mode {event.state} on {symbol}: {event.detail}"
@@ -122,18 +153,26 @@ def condition_text(event: ConditionChanged) -> str:
             return f"a bar of {event.subject} was not believed: {event.detail}"
 
 
+def _membership_text(event: ConditionChanged) -> str:
+    if event.state == "left":
+        return f"{event.subject} left the universe, {event.detail}"
+    if event.detail == "joined":
+        return f"{event.subject} joined tier {event.state}"
+    return f"{event.subject} is in tier {event.state}, {event.detail}"
+
+
 def _conditions(events: Sequence[Event]) -> Iterator[Notice]:
     """Yield a notice for each change of data or regime, and one for all changes of the universe."""
-    changes = [event for event in events if isinstance(event, ConditionChanged)]
-    for event in changes:
+    moved = []
+    for event, text in condition_texts(events):
         if event.condition in {"bad_tick", "data_breaker"}:
             key = f"{event.condition}:{event.subject}:{event.state}"
-            text = condition_text(event)
             yield Notice(event.condition, text, "", NoticeSeverity.WARNING, key)
         elif event.condition == "regime":
             severe = NoticeSeverity.WARNING if event.state == "crash" else NoticeSeverity.INFO
-            yield Notice("regime", condition_text(event), "", severe, f"regime:{event.state}")
-    moved = [condition_text(event) for event in changes if event.condition == "universe"]
+            yield Notice("regime", text, "", severe, f"regime:{event.state}")
+        elif event.condition == "universe":
+            moved.append(text)
     if moved:
         title = f"the universe changed: {len(moved)} symbol{'s' * (len(moved) > 1)}"
         yield Notice("universe", title, "\n".join(moved[:_LINES_MAX]))

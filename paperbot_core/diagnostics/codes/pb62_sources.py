@@ -32,7 +32,7 @@ CODES: list[Code] = [
     Code(
         "PB6204",
         "a source of history broke its contract",
-        "The plugin answered something else than a page of bars that gets on, or failed by itself.",
+        "The plugin answered something else than a page of bars that leads further, or failed.",
         "What it says cannot be trusted, so nothing of that page was stored.",
         "a source whose `following` is not later than `since`",
         "Report it to the author of the plugin; `DataSourceContract` shows the rules.",
@@ -100,7 +100,7 @@ CODES: list[Code] = [
     Code(
         "PB6221",
         "a file of an archive is not what it should be",
-        "It cannot be unpacked, its header or a row is not as known, or times are out of place.",
+        "It cannot be unpacked, its header or a row is not as expected, or times are out of place.",
         "Formats change; a guess would put numbers into the wrong column.",
         "a trade file whose column `price` is called `px`",
         "If it is damaged it is fetched again by the next try. If the format changed, the plugin "

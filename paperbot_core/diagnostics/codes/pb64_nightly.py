@@ -31,8 +31,8 @@ CODES: list[Code] = [
     ),
     Code(
         "PB6404",
-        "a series ended with an error that is none of ours",
-        "The disk, a library or we ourselves failed while one series was brought up to date.",
+        "a series ended with an unexpected error",
+        "The disk, a library or Paperbot itself failed while one series was brought up to date.",
         "The other series go on; this one is as it was before, or in part newer, never broken.",
         "a disk that is full",
         "Read the message; run `paperbot data nightly` again, it goes on where this ended.",
@@ -42,8 +42,8 @@ CODES: list[Code] = [
         "fetching one series took too long",
         "The source had not delivered everything after `data.nightly.timeout_min` minutes.",
         "A source that hangs must not hold up the others.",
-        "ten years of minutes of a new market, from an exchange that gives 500 bars a second",
-        "Nothing, if it got on: the next run goes on from there. Else look at the source.",
+        "ten years of minutes of a new market, from an exchange that gives 500 bars an answer",
+        "Nothing, if bars came: the next run goes on from there. Else look at the source.",
     ),
     Code(
         "PB6406",

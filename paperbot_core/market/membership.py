@@ -145,7 +145,10 @@ def facts_from_bars(
 
 
 def from_candles(
-    universe: UniverseFile, candles: Mapping[str, Candles], recorded: Sequence[Snapshot] = ()
+    universe: UniverseFile,
+    candles: Mapping[str, Candles],
+    recorded: Sequence[Snapshot] = (),
+    decisions: Iterable[Ints] = (),
 ) -> Membership:
     """Return who was in the universe over the time of the candles.
 
@@ -157,17 +160,20 @@ def from_candles(
         candles: bars by symbol, of every symbol that could be a member (see `candidates`); of one
             timeframe each. Bars that close after T change nothing up to T.
         recorded: snapshots as they were recorded, in any order.
+        decisions: times, ascending, at which somebody decides besides the closes of the candles:
+            a longer bar may end where none of the short ones is there.
     """
     record = Membership(in_known_tiers(universe, recorded))
-    closes = {symbol: c.ts + c.tf_ms for symbol, c in candles.items() if len(c)}
+    closes = [c.ts + c.tf_ms for c in candles.values() if len(c)]
+    closes += [times for times in decisions if len(times)]
     made: list[Snapshot] = []
     if closes:
-        first = min(int(close[0]) for close in closes.values())
-        stop = max(int(close[-1]) for close in closes.values()) + 1
+        first = min(int(close[0]) for close in closes)
+        stop = max(int(close[-1]) for close in closes) + 1
         due = [first, *_due_times(universe, first + 1, stop - 1)]
         for ts, following in zip(due, [*due[1:], stop], strict=True):
             end = min(following, record.next_after(ts) or following)
-            decided = any(_closes_in(close, ts, end) for close in closes.values())
+            decided = any(_closes_in(close, ts, end) for close in closes)
             if decided and _holding(universe, record, ts) is None:
                 made.append(_of_candles(universe, candles, ts))
     return Membership([*made, *record.snapshots])

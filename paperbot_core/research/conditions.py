@@ -102,14 +102,14 @@ def never_chosen(stage: Stage) -> list[str]:
 
 
 def know(
-    project: Project, finest: Mapping[str, Candles], regime: RegimeLine | None,
+    project: Project, own: Mapping[tuple[str, int], Candles], regime: RegimeLine | None,
     record: Path | None = None,
 ) -> Conditions:  # fmt: skip
     """Return the conditions of a run.
 
     Args:
         project: with its universe.
-        finest: the believed candles of every symbol, in the shortest timeframe that is traded.
+        own: the believed candles of every symbol in each timeframe (ms) that is traded.
         regime: of the market over time; None where nothing tells it.
         record: file in which the universe was recorded so far.
 
@@ -119,4 +119,6 @@ def know(
     if project.universe.is_static:
         return Conditions(None, regime)
     recorded = [] if record is None else load_record(record)
-    return Conditions(from_candles(project.universe, finest, recorded), regime)
+    finest = {symbol: own[symbol, tf_ms] for symbol, tf_ms in finest_frames(own).items()}
+    ends = [candles.ts + candles.tf_ms for candles in own.values()]
+    return Conditions(from_candles(project.universe, finest, recorded, ends), regime)

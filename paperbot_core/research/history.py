@@ -146,7 +146,7 @@ def load_history(
         name: reader.paid(name, tf if detail is None else min(detail, tf))
         for name, tf in finest.items()
     }
-    conditions = know(project, {name: own[name, tf] for name, tf in finest.items()}, regime, record)
+    conditions = know(project, own, regime, record)
     warnings += _unlisted(project, base)
     warnings += project.foreign_quotes(base)
     for file, candles in zip(reader.files_read(), reader.read.values(), strict=True):

@@ -216,7 +216,7 @@ def _history(
         for symbol, bars in judged.items() if symbol in shares
     }  # fmt: skip
     return History(
-        base, own, dict(symbols), know(project, judged, line, folder / RECORD_NAME),
+        base, own, dict(symbols), know(project, own, line, folder / RECORD_NAME),
         factors={
             key: share_factor(feed[key[0]], shares[key[0]], bars)
             for key, bars in own.items() if key[0] in shares

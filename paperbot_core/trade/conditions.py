@@ -86,6 +86,9 @@ class Conditions:
         self._series: dict[Key, _Series] = {}
         self._finest: dict[str, int] = {}
         self._tiers: dict[str, str] = {}
+        self._traded: set[Key] = set()
+        #: Whether a bar came since `advance` at which somebody decides.
+        self._decides = False
         self._modes: dict[Key, list[ModeLive]] = {}
         self._choices: dict[tuple[str, str], ModeLive] = {}
         self._chosen: dict[tuple[str, str], bool] = {}
@@ -99,6 +102,7 @@ class Conditions:
     def follow(self, keys: Iterable[Key]) -> None:
         """Say which bars strategies trade on."""
         for symbol, tf_ms in keys:
+            self._traded.add((symbol, tf_ms))
             self._finest[symbol] = min(tf_ms, self._finest.get(symbol, tf_ms))
             if self.watch.limits is not None:
                 continuous = not self.watch.universe.instrument(symbol).sessions
@@ -133,6 +137,7 @@ class Conditions:
 
         At one close the bar that tells the regime comes first.
         """
+        self._decides |= (bar.symbol, bar.tf_ms) in self._traded
         series = self._series.get((bar.symbol, bar.tf_ms))
         if series is not None:
             self._breaker(bar, series, not series.stale.take(bar.close_ts))
@@ -145,9 +150,13 @@ class Conditions:
         return bar if self.watch.detector is None else replace(bar, regime=self.regime)
 
     def advance(self, now: int) -> None:
-        """Bring the universe up to the decision time `now`, after its bars were taken."""
-        if self._book is None:
+        """Bring the universe up to the decision time `now`, after its bars were taken.
+
+        A close of the symbol that tells the regime alone is none: a backtest knows of none there.
+        """
+        if self._book is None or not self._decides:
             return
+        self._decides = False
         before = self._book.current
         after = self._book.advance(now)
         if after is not None:

@@ -7,6 +7,7 @@ become known. Charts and exports are back-adjusted instead: in units of the shar
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ __all__ = [
     "make_events",
     "two_shares",
 ]
+
+
+#: No share has ever become more others than this, or so few; prices would be lost in it.
+FACTOR_MAX = 1e15
+#: Cash for one share, in any currency.
+DIVIDEND_MAX = 1e9
 
 
 def make_events(symbol: str, rows: Iterable[tuple[int, float, float]]) -> CorporateEvents:
@@ -59,6 +66,10 @@ def fault_of(events: CorporateEvents) -> str:
         return "a split that is not above 0"
     if not (np.isfinite(events.dividend) & (events.dividend >= 0)).all():
         return "a dividend below 0"
+    if (events.dividend > DIVIDEND_MAX).any():
+        return f"a dividend above {DIVIDEND_MAX:g}"
+    if (np.abs(np.cumsum(np.log10(events.split))) > math.log10(FACTOR_MAX)).any():
+        return f"so much in the splits that one share becomes {FACTOR_MAX:g}, or the reverse"
     return ""
 
 

@@ -67,6 +67,7 @@ def read_events(path: Path, symbol: str) -> tuple[CorporateEvents, str]:
     """
     table = _open(path)
     layout, read = _layout(table)
+    _check_symbol(table, symbol)
     rows = read(table)
     days = sorted(row[0] for row in rows)
     for day, following in pairwise(days):
@@ -154,6 +155,23 @@ def _layout(table: EventsTable) -> tuple[str, Reader]:
         "yfinance": _yfinance,
     }
     return layout, readers[layout]
+
+
+def _check_symbol(table: EventsTable, symbol: str) -> None:
+    """Refuse rows that say of themselves that they are about another share."""
+    column = next((name for name in ("symbol", "ticker") if name in table.names), None)
+    if column is None:
+        return
+    at = table.names.index(column)
+    for number, row in enumerate(table.rows):
+        about = str(row[at] if at < len(row) and row[at] is not None else "").strip()
+        if about and _letters(about) != _letters(symbol):
+            raise _wrong(table, number, f"it is about {about[:40]}, not about {symbol}")
+
+
+def _letters(symbol: str) -> str:
+    """Return what is the same in all ways of writing a symbol: `BRK-B`, `BRK.B`, `brk/b`."""
+    return "".join(char for char in symbol.casefold() if char.isalnum())
 
 
 def _plain(table: EventsTable, split: str, dividend: str) -> list[tuple[int, float, float]]:

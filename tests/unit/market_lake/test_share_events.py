@@ -208,12 +208,24 @@ def test_the_next_session(before: str, after: str) -> None:
         ("X.csv", "20140606,1,1,9\n20140606,1,1,0\n", "PB6331.*twice"),
         ("X.csv", "20140606\n", "PB6330"),
         ("X.csv", "date,split\n\xff\x00", "PB6331|PB6003"),
+        ("X.csv", f"date,split\n{''.join(f'2020-08-{d},1e6{chr(10)}' for d in range(10, 20))}",
+         "PB6331.*so much in the splits"),
+        ("X.csv", f"date,split\n{''.join(f'2020-08-{d},1e-6{chr(10)}' for d in range(10, 20))}",
+         "PB6331.*or the reverse"),
+        ("X.csv", "date,dividend\n2020-08-31,1e300\n", "PB6331.*dividend above"),
+        ("X.csv", "date,symbol,split\n2020-08-31,Y,4\n", "PB6331.*row 1.*about Y, not about X"),
         ("X.parquet", "no parquet", "PB6003"),
     ],
 )
 def test_what_is_no_file_of_events(tmp_path: Path, name: str, text: str, code: str) -> None:
     with pytest.raises(DataError, match=code):
         read_events(written(tmp_path, name, text), "X")
+
+
+@pytest.mark.parametrize("about", ["BRK-B", "brk.b", "BRK B", ""])
+def test_a_file_may_name_its_share(tmp_path: Path, about: str) -> None:
+    path = written(tmp_path, "X.csv", f"date,ticker,split\n2020-08-31,{about},50\n")
+    assert read_events(path, "BRK/B")[0].split.tolist() == [50.0]
 
 
 def test_what_is_written_is_read_and_keeps_its_contract(tmp_path: Path) -> None:

@@ -123,17 +123,21 @@ def _check_lake(
     """
     from paperbot_core.market.lake_check import check_series, check_stored
     from paperbot_core.market.lake_dataset import Kind
-    from paperbot_core.market.lake_export import select
+    from paperbot_core.market.lake_export import nothing_of
 
-    others = [
-        one for one in (Kind.TRADES, Kind.EVENTS)
-        if kind in (None, one.value) and timeframe is None
-    ]  # fmt: skip
-    stored = [report for one in others for report in check_stored(lake, one, symbol)]
-    if kind in {"trades", "events"} or (stored and not lake.series()):
-        return [], stored
-    series = select(lake, venue=None, symbol=symbol, timeframe=timeframe)
-    return [check_series(lake, key, m, gates, sessions=sessions) for key, m in series], stored
+    reports, stored = [], []
+    if kind in (None, Kind.CANDLES.value):
+        reports = [
+            check_series(lake, key, manifest, gates, sessions=sessions)
+            for key, manifest in lake.series()
+            if symbol in (None, key.symbol) and timeframe in (None, key.timeframe)
+        ]
+    for other in (Kind.TRADES, Kind.EVENTS):
+        if kind in (None, other.value) and timeframe is None:
+            stored += check_stored(lake, other, symbol)
+    if not reports and not stored:
+        raise nothing_of(lake, kind, symbol, timeframe)
+    return reports, stored
 
 
 def _show_stored(reports: Sequence[StoredReport], *, err: bool, only_bad: bool) -> None:

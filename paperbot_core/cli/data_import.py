@@ -68,6 +68,8 @@ def import_(
         raise click.BadParameter(f"`{layout}` is none of {', '.join(LAYOUTS)}", param_hint="layout")
     if layout is not None and kind not in (None, "candles"):
         raise click.UsageError("--layout is of candles")
+    if replace and kind not in (None, "events"):
+        raise click.UsageError("--replace is of events")
     request = ImportRequest(
         check_venue(venue), time.time_ns() // 1_000_000, symbol, timeframe, layout, repair, replace,
         Kind(kind) if kind else None,

@@ -15,6 +15,7 @@ import numpy as np
 
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError
+from paperbot_core.domain.counting import counted
 from paperbot_core.domain.market import DAY_MS, timeframe_text
 from paperbot_core.market.checks_moves import RUN_MIN, MoveFacts, move_facts
 from paperbot_core.market.checks_rows import CleanLog, clean
@@ -190,12 +191,13 @@ def _findings(
         yield Finding("wrong_timeframe", 1, Verdict.FAIL, text)
     yield from _time_findings(times, gates, tf)
     if report.bad_rows:
-        parts = f" ({log.lost_lines} lines have the wrong number of fields)" * (log.lost_lines > 0)
+        lines = counted(log.lost_lines, "line has", "lines have")
+        parts = f" ({lines} the wrong number of fields)" * (log.lost_lines > 0)
         yield _judged(
             "bad_rows",
             report.bad_rows,
             gates.bad_rows_max,
-            f"{report.bad_rows} rows are no bar{parts}",
+            f"{counted(report.bad_rows, 'row is', 'rows are')} no bar{parts}",
         )
     yield from _move_findings(report, moves, gates)
 
@@ -205,7 +207,8 @@ def _time_findings(times: TimeFacts, gates: DataGates, tf: str) -> Iterator[Find
         longest = max(times.holes, key=lambda hole: hole.missing)
         share = 100 * times.missing / max(times.expected, 1)
         text = (
-            f"{times.missing} bars are missing in {len(times.holes)} holes ({share:.2f} %); "
+            f"{counted(times.missing, 'bar is', 'bars are')} missing in "
+            f"{counted(len(times.holes), 'hole')} ({share:.2f} %); "
             f"the longest lacks {longest.missing} from {iso_time(longest.ts)}"
         )
         by_share = gates.missing_pct_max is not None and share > gates.missing_pct_max
@@ -216,28 +219,29 @@ def _time_findings(times: TimeFacts, gates: DataGates, tf: str) -> Iterator[Find
             "duplicates",
             times.duplicates,
             gates.duplicates_max,
-            f"{times.duplicates} rows repeat an open time",
+            f"{counted(times.duplicates, 'row repeats', 'rows repeat')} an open time",
         )
     if times.disorder:
         yield _judged(
             "disorder",
             times.disorder,
             gates.disorder_max,
-            f"{times.disorder} rows open before the row above",
+            f"{counted(times.disorder, 'row opens', 'rows open')} before the row above",
         )
     if times.off_grid:
         yield _judged(
             "off_grid",
             times.off_grid,
             gates.off_grid_max,
-            f"{times.off_grid} open times are not on the {tf} grid",
+            f"{counted(times.off_grid, 'open time is', 'open times are')} not on the {tf} grid",
         )
     if times.outside_session:
         yield _judged(
             "outside_session",
             times.outside_session,
             gates.outside_session_max,
-            f"{times.outside_session} bars lie outside the exchange's regular sessions",
+            f"{counted(times.outside_session, 'bar lies', 'bars lie')} outside the exchange's "
+            "regular sessions",
         )
 
 
@@ -260,8 +264,8 @@ def _move_findings(report: SeriesReport, moves: MoveFacts, gates: DataGates) -> 
             "zero_volume",
             report.zero_volume,
             Verdict.WARN,
-            f"{report.zero_volume} bars have no volume, {moves.zero_run} of them in runs "
-            f"of {RUN_MIN} or more",
+            f"{counted(report.zero_volume, 'bar has', 'bars have')} no volume, {moves.zero_run} of "
+            f"them in runs of {RUN_MIN} or more",
         )
     if moves.frozen:
         yield _judged(
@@ -275,8 +279,8 @@ def _move_findings(report: SeriesReport, moves: MoveFacts, gates: DataGates) -> 
             "outliers",
             len(moves.outliers),
             gates.outliers_max,
-            f"{len(moves.outliers)} bars reach unusually far, the first at "
-            f"{iso_time(moves.outliers[0])}",
+            f"{counted(len(moves.outliers), 'bar reaches', 'bars reach')} unusually far, the "
+            f"first at {iso_time(moves.outliers[0])}",
         )
     if moves.splits:
         listed = ", ".join(f"{s.ratio:g} at {iso_time(s.ts)}" for s in moves.splits[:5])

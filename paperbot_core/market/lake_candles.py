@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, user_error
+from paperbot_core.domain.counting import counted
 from paperbot_core.domain.market import Candles, timeframe_ms, timeframe_text
 from paperbot_core.market.checks import has_sessions
 from paperbot_core.market.checks_rows import CleanLog, clean
@@ -92,12 +93,12 @@ def _judge(
         raise _faulty(path, f"it is said to hold {key.timeframe} bars, but they lie {apart} apart",
                       "say the right one with `--timeframe`")  # fmt: skip
     counts = (
-        (log.bad_rows, "rows are no bar"),
-        (log.lost_lines, "lines have the wrong number of fields"),
-        (log.off_grid, f"open times are not on the {key.timeframe} grid"),
-        (log.conflicting, "open times come twice, with other values"),
+        (log.bad_rows, "row is", "rows are", "no bar"),
+        (log.lost_lines, "line has", "lines have", "the wrong number of fields"),
+        (log.off_grid, "open time is", "open times are", f"not on the {key.timeframe} grid"),
+        (log.conflicting, "open time comes", "open times come", "twice, with other values"),
     )
-    faults = [f"{count} {what}" for count, what in counts if count]
+    faults = [f"{counted(n, one, many)} {what}" for n, one, many, what in counts if n]
     if log.reordered:
         faults.append("bars are out of order")
     if faults and not repair:
@@ -106,7 +107,8 @@ def _judge(
     if not len(candles):
         raise _faulty(path, "no good row is left", "download it again")
     same = log.duplicates - log.conflicting
-    return (*faults, *((f"{same} rows came twice and were taken once",) if same else ()))
+    twice = f"{counted(same, 'row')} came twice and {'was' if same == 1 else 'were'} taken once"
+    return (*faults, twice) if same else tuple(faults)
 
 
 def _faulty(path: Path, what: str, help_text: str) -> DataError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paperbot_core.diagnostics import DataError, Diagnostic, Span, user_error
+from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError, user_error
 from paperbot_core.domain.market import Candles
 from paperbot_core.market.checks import has_sessions
 from paperbot_core.market.events import adjusted, make_events
@@ -37,14 +37,19 @@ def select(
         and timeframe in (None, key.timeframe)
     ]
     if not found:
-        wanted = " ".join(part for part in (venue, symbol, timeframe) if part)
-        raise user_error(
-            "PB6107",
-            f"the lake `{lake.root}` holds no series{' of ' + wanted if wanted else ''}",
-            file=str(lake.root),
-            help="`paperbot data list` shows what it holds, `paperbot data import` adds to it",
-        )
+        raise nothing_of(lake, venue, symbol, timeframe)
     return found
+
+
+def nothing_of(lake: Lake, *wanted: str | None) -> UserError:
+    """Return the error for a lake that holds none of what was asked for (None: anything)."""
+    told = " ".join(word for word in wanted if word)
+    return user_error(
+        "PB6107",
+        f"the lake `{lake.root}` holds no series{' of ' + told if told else ''}",
+        file=str(lake.root),
+        help="`paperbot data list` shows what it holds, `paperbot data import` adds to it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def _adjusted(lake: Lake, key: SeriesKey, candles: Candles, how: Adjustment) -> 
                     "PB6336",
                     f"the lake has no splits and dividends of {key.venue} {key.symbol}",
                     Span(str(lake.root)),
-                    help="`paperbot data import-events PATH --venue V` takes them in; a file "
+                    help="`paperbot data import PATH --venue V` takes them in; a file "
                     "without rows says that there were none",
                 )
             )

@@ -18,7 +18,7 @@ from paperbot_core.market.trades_read import is_number, opened_text
 
 _HEAD = 65_536
 _PRICES = {"open", "high", "low", "close"}
-_SHOWN = 8
+_SHOWN, _SHOWN_LETTERS = 8, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,15 @@ def kind_of(path: Path) -> Kind:
             path, f"it has the columns of {' and of '.join(fitting)}", "say which with `--kind`"
         )
     if not fitting and not names & _PRICES:
-        more = ", ..." if len(head.words) > _SHOWN else ""
-        raise unknown_layout(path, f"it has {', '.join(head.words[:_SHOWN])}{more}")
+        raise unknown_layout(path, f"it has {_listed(head.words)}")
     return fitting[0] if fitting else Kind.CANDLES
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return names of columns for people; in files of anything they are many, long and odd."""
+    shown = [word[:_SHOWN_LETTERS] for word in words[:_SHOWN]]
+    clean = ("".join(c if c.isprintable() else "?" for c in word) for word in shown)
+    return ", ".join(clean) + ", ..." * (len(words) > _SHOWN)
 
 
 def _unnamed(path: Path, first: Sequence[str]) -> Kind:

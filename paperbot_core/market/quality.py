@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperbot_core.diagnostics import Diagnostic, Severity, Span
+from paperbot_core.domain.counting import counted
 from paperbot_core.domain.market import DAY_MS, WEEK_MS, Candles, bucket_open, timeframe_text
 from paperbot_core.market.timerange import iso_time
 
@@ -46,8 +47,9 @@ class GapReport:
         worst = max(self.holes, key=lambda hole: hole.missing)
         return Diagnostic(
             "PB6019",
-            f"{self.symbol} {self.timeframe} lacks {self.missing} bars in {len(self.holes)} holes; "
-            f"the longest has {worst.missing} from {iso_time(worst.ts)}",
+            f"{self.symbol} {self.timeframe} lacks {counted(self.missing, 'bar')} in "
+            f"{counted(len(self.holes), 'hole')}; the longest has {worst.missing} from "
+            f"{iso_time(worst.ts)}",
             Span(file),
             Severity.WARNING,
             help="missing bars are left missing: nothing is decided or filled in them",
@@ -162,7 +164,7 @@ def _fault(
     code: str, message: str, bad: Mask, candles: Candles, file: str, first_line: int, help_text: str
 ) -> Diagnostic:
     row, count = int(bad.argmax()), int(np.count_nonzero(bad))
-    rows = "1 row is affected" if count == 1 else f"{count} rows are affected"
+    rows = f"{counted(count, 'row is', 'rows are')} affected"
     return Diagnostic(
         code,
         f"{message} in row {row + 1} ({iso_time(int(candles.ts[row]))}); {rows}",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paperbot_core.domain.counting import counted
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -109,22 +111,27 @@ class TradesLog:
 
     def faults(self) -> tuple[str, ...]:
         """Return what is wrong with the file, in words."""
-        counts = (
-            (self.bad, "rows are no trade"),
-            (self.conflicting, "ids come twice, with other values"),
+        return _told(
+            (self.bad, "row is", "rows are", "no trade"),
+            (self.conflicting, "id comes", "ids come", "twice, with other values"),
         )
-        return tuple(f"{count:,} {what}" for count, what in counts if count)
 
     def notes(self) -> tuple[str, ...]:
         """Return what is noteworthy but no fault, in words."""
-        counts = (
-            (self.suspicious, "rows are marked suspicious and were left out"),
-            (self.duplicates, "trades came twice and were taken once"),
-            (self.moved, "trades were put in the order of their times"),
-            (self.sideless, "trades do not tell who was the taker"),
-            (self.ids_missing, "ids are missing between the first and the last trade"),
-        )
-        return tuple(f"{count:,} {what}" for count, what in counts if count)
+        return _told(
+            (self.suspicious, "row marked suspicious was", "rows marked suspicious were",
+             "left out"),
+            (self.duplicates, "trade that came twice was", "trades that came twice were",
+             "taken once"),
+            (self.moved, "trade was", "trades were", "put in the order of their times"),
+            (self.sideless, "trade does", "trades do", "not tell who was the taker"),
+            (self.ids_missing, "id is", "ids are", "missing between the first and the last trade"),
+        )  # fmt: skip
+
+
+def _told(*counts: tuple[int, str, str, str]) -> tuple[str, ...]:
+    """Return what there was any of: number, words for one and for several, the rest."""
+    return tuple(f"{counted(n, one, many)} {rest}" for n, one, many, rest in counts if n)
 
 
 def no_trades(symbol: str) -> Trades:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from pyarrow import parquet
 
-from paperbot_core.cli import cli
 from paperbot_core.market.arrow import to_array
 from paperbot_core.market.checks_moves import find_splits
 from paperbot_core.market.events import adjusted, forward_factor, forward_scaled
 from paperbot_core.market.events_files import events_beside
 from paperbot_core.market.files import find_candles, read_candles
 from tests.candle_files import walk_table
+from tests.lake_commands import json_of, run
 
 DAY = 86_400_000
 JAN_1_2024 = 1_704_067_200_000
@@ -33,14 +30,6 @@ SPLITS = [
     ("IBM", "1999-05-27", 2.0),
     ("USO", "2020-04-29", 0.125),
 ]
-
-
-def run(*arguments: str | Path, lake: Path) -> Result:
-    return CliRunner().invoke(cli, ["data", *map(str, arguments), "--lake", str(lake)])
-
-
-def json_of(result: Result) -> Any:
-    return json.loads(result.stdout)
 
 
 def day(ts: int) -> str:

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from pyarrow import csv
 
 from paperbot_core.cli import cli
 from paperbot_core.market.lake import Lake
 from tests.candle_files import walk_table, write_walk
+from tests.lake_commands import digests, json_of, kill_imports, names, run, start_import
 
 ROWS = 2_000
 SYMBOLS = ("ADA", "BTC", "DOT", "ETH")
-
-
-def run(*arguments: str | Path, lake: Path) -> Result:
-    return CliRunner().invoke(cli, ["data", *map(str, arguments), "--lake", str(lake)])
-
-
-def json_of(result: Result) -> Any:
-    return json.loads(result.stdout)
 
 
 @pytest.fixture
@@ -37,10 +26,6 @@ def candles(tmp_path: Path) -> Path:
     for seed, symbol in enumerate(SYMBOLS):
         write_walk(folder, f"{symbol}-USDT_1h.parquet", ROWS, seed=seed)
     return folder
-
-
-def digests(lake: Path) -> dict[str, str]:
-    return {key.symbol: str(manifest["digest"]) for key, manifest in Lake(lake).series()}
 
 
 def test_from_files_to_a_backtest(candles: Path, tmp_path: Path, root: Path) -> None:
@@ -162,48 +147,21 @@ def test_sql_prints_a_table(candles: Path, tmp_path: Path) -> None:
     assert "PB6109" in wrong.output
 
 
-def start_import(candles: Path, lake: Path, root: Path) -> subprocess.Popen[bytes]:
-    words = ["data", "import", str(candles), "--venue", "sim", "--lake", str(lake)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "paperbot_core", *words],
-        cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
 def test_an_import_that_is_killed_is_simply_started_again(
     candles: Path, tmp_path: Path, root: Path
 ) -> None:
     whole, lake = tmp_path / "whole", tmp_path / "lake"
     run("import", candles, "--venue", "sim", lake=whole)
-    deaths = 0
-    for turn in range(6):
-        before = _files(lake)
-        process = start_import(candles, lake, root)
-        # Killed when it has made some files: at another point of the work each time.
-        while process.poll() is None:
-            if _files(lake) > before + turn % 3:
-                process.kill()
-                deaths += 1
-                break
-            time.sleep(0.002)
-        process.wait(30)
-        for symbol, digest in digests(lake).items():
-            assert digest == digests(whole)[symbol]
-    assert deaths >= 3
+
+    def check() -> None:
+        assert digests(lake).items() <= digests(whole).items()
+
+    assert kill_imports(6, lambda: start_import(candles, "sim", lake, root), lake, check) >= 3
     assert run("import", candles, "--venue", "sim", lake=lake).exit_code == 0
     assert digests(lake) == digests(whole)
     run("prune", lake=lake)
     assert {row["verdict"] for row in json_of(run("check", "--json", lake=lake))} == {"ok"}
-    assert _names(lake) == _names(whole)
-
-
-def _files(lake: Path) -> int:
-    # Files come and go while they are counted: temporary ones are renamed.
-    return len(list(lake.rglob("*"))) if lake.exists() else 0
-
-
-def _names(lake: Path) -> set[str]:
-    return {str(path.relative_to(lake)) for path in lake.rglob("*")}
+    assert names(lake) == names(whole)
 
 
 def test_two_imports_at_once_lose_nothing(candles: Path, tmp_path: Path, root: Path) -> None:
@@ -211,9 +169,9 @@ def test_two_imports_at_once_lose_nothing(candles: Path, tmp_path: Path, root: P
     other.mkdir()
     for seed, symbol in enumerate(("BTC", "SOL", "XRP")):
         write_walk(other, f"{symbol}-USDT_1h.parquet", ROWS, seed=50 + seed)
-    both = [start_import(folder, lake, root) for folder in (candles, other)]
+    both = [start_import(folder, "sim", lake, root) for folder in (candles, other)]
     assert [process.wait(60) for process in both] == [0, 0]
-    assert sorted(digests(lake)) == sorted(f"{s}/USDT" for s in (*SYMBOLS, "SOL", "XRP"))
+    assert set(digests(lake)) == {f"sim/{s}/USDT/1h" for s in (*SYMBOLS, "SOL", "XRP")}
     sources = {key.symbol: len(m["sources"]) for key, m in Lake(lake).series()}
     assert sources["BTC/USDT"] == 2
     assert {row["verdict"] for row in json_of(run("check", "--json", lake=lake))} == {"ok"}

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from paperbot_core.cli import cli
 from paperbot_core.domain.market import Candles
 from paperbot_core.market.files import read_candles
-from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_contract import TRADES
 from paperbot_core.market.names import CandleFile
+from tests.candle_files import write_walk
+from tests.lake_commands import digests, json_of, kill_imports, names, run, start_import
 from tests.trade_files import binance_csv, walk, zipped
 
 DAYS = 4
-
-
-def run(*arguments: str | Path, lake: Path) -> Result:
-    return CliRunner().invoke(cli, ["data", *map(str, arguments), "--lake", str(lake)])
-
-
-def json_of(result: Result) -> Any:
-    return json.loads(result.stdout)
 
 
 @pytest.fixture
@@ -43,8 +30,11 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
-def digests(lake: Path) -> dict[str, str]:
-    return {str(m["symbol"]): str(m["digest"]) for m in Lake(lake).manifests(TRADES)}
+def add_others(files: Path) -> None:
+    """Put candles and events among the files of trades."""
+    write_walk(files, "ADA-USDT_1h.parquet", 500, seed=1)
+    (files / "events").mkdir()
+    (files / "events" / "X_events.csv").write_text("date,split,dividend\n2024-01-21,4,\n")
 
 
 def test_from_files_to_a_backtest(files: Path, tmp_path: Path, root: Path) -> None:
@@ -133,42 +123,19 @@ def test_mistakes_are_named(
     assert {path.name for path in tmp_path.iterdir()} <= {"x.csv"}
 
 
-def start_import(files: Path, lake: Path, root: Path) -> subprocess.Popen[bytes]:
-    words = ["data", "import", str(files), "--venue", "binance", "--lake", str(lake)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "paperbot_core", *words],
-        cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-def _files(lake: Path) -> int:
-    # Files come and go while they are counted: temporary ones are renamed.
-    return len(list(lake.rglob("*"))) if lake.exists() else 0
-
-
 def test_an_import_that_is_killed_is_simply_started_again(
     files: Path, tmp_path: Path, root: Path
 ) -> None:
     whole, lake = tmp_path / "whole", tmp_path / "lake"
+    add_others(files)
     run("import", files, "--venue", "binance", lake=whole)
-    deaths = 0
-    for turn in range(4):
-        before = _files(lake)
-        process = start_import(files, lake, root)
-        # Killed when it has made some files: at another point of the work each time.
-        while process.poll() is None:
-            if _files(lake) > before + turn:
-                process.kill()
-                deaths += 1
-                break
-            time.sleep(0.001)
-        process.wait(30)
-    assert deaths >= 2
+    assert len(digests(whole)) == 3
+    assert kill_imports(4, lambda: start_import(files, "binance", lake, root), lake) >= 2
     assert run("import", files, "--venue", "binance", lake=lake).exit_code == 0
     assert digests(lake) == digests(whole)
     run("prune", lake=lake)
-    names = [{str(p.relative_to(top)) for p in top.rglob("*")} for top in (lake, whole)]
-    assert names[0] == names[1]
+    assert names(lake) == names(whole)
+    assert run("check", lake=lake).exit_code == 0
 
 
 def test_two_imports_at_once_lose_nothing(files: Path, tmp_path: Path, root: Path) -> None:
@@ -176,7 +143,7 @@ def test_two_imports_at_once_lose_nothing(files: Path, tmp_path: Path, root: Pat
     other.mkdir()
     for path in sorted(files.iterdir())[2:]:
         path.rename(other / path.name)
-    both = [start_import(folder, lake, root) for folder in (files, other)]
+    both = [start_import(folder, "binance", lake, root) for folder in (files, other)]
     assert [process.wait(60) for process in both] == [0, 0]
     (row,) = json_of(run("list", "--json", lake=lake))
     assert (row["rows"], len(row["covered"])) == (16_000, 1)

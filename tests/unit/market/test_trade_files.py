@@ -120,7 +120,7 @@ def test_repeats_are_taken_once_and_conflicts_told(tmp_path: Path) -> None:
     assert same(found.trades, WALK)
     assert (found.log.duplicates, found.log.conflicting) == (2, 1)
     assert found.log.moved >= 1
-    assert found.log.faults() == ("1 ids come twice, with other values",)
+    assert found.log.faults() == ("1 id comes twice, with other values",)
 
 
 def test_disorder_is_mended_by_time_and_id_and_told(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_is_no_file_of_trades(tmp_path: Path, name: str, content: bytes, sa
 
 
 def test_a_file_without_a_good_trade(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"PB6304.*1 rows are no trade"):
+    with pytest.raises(DataError, match=r"PB6304.*1 row is no trade"):
         read_trades(write(tmp_path, "x.csv", "ts,price,amount\n1723075200000,0,1\n"), "BTC/USDT")
     with pytest.raises(UserError, match="PB6302"):
         read_trades(write(tmp_path, "x.csv", "ts,price,amount\n1723075200000,5,1\n"))

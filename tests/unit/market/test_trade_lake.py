@@ -155,7 +155,7 @@ def test_without_ids_the_same_time_must_be_the_same_trades(lake: Lake, tmp_path:
 def test_faults_refuse_a_file_unless_they_may_go(lake: Lake, tmp_path: Path) -> None:
     bad = walk()
     bad.amount[7] = 0.0
-    with pytest.raises(DataError, match=r"PB6303.*1 rows are no trade"):
+    with pytest.raises(DataError, match=r"PB6303.*1 row is no trade"):
         take(lake, archive(tmp_path, 0, bad))
     assert trades_manifest(lake, KEY) is None
     done = take(lake, archive(tmp_path, 0, bad), repair=True)

@@ -85,12 +85,12 @@ def test_faulty_rows_refuse_a_file_unless_told_to_leave_them_out(
     broken.low[7] = 0.0
     broken.ts[9] += 1
     path = store(tmp_path, broken)
-    with pytest.raises(DataError, match="1 rows are no bar; 1 open times are not on the 1h grid"):
+    with pytest.raises(DataError, match="1 row is no bar; 1 open time is not on the 1h grid"):
         take(lake, path)
     assert not lake.root.exists()
     done = take(lake, path, repair=True)
     assert done.rows == ROWS - 2
-    assert "1 rows are no bar" in done.notes
+    assert "1 row is no bar" in done.notes
 
 
 def test_a_wrong_timeframe_is_never_taken(lake: Lake, tmp_path: Path) -> None:

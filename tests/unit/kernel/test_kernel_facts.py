@@ -97,7 +97,9 @@ def test_a_side_that_another_slot_holds_or_asks_for_is_taken() -> None:
 
 def test_a_market_that_cannot_be_sold_short_takes_longs() -> None:
     market = {"shortable": 0}
-    assert Stage(WISH | {"order_side": -1}, market=market).ask(0) == [Rule.SHORT_NOT_ALLOWED]
+    short = Stage(WISH | {"order_side": -1}, market=market)
+    assert short.ask(0) == [Rule.SHORT_NOT_ALLOWED]
+    assert short.fact(Rule.SHORT_NOT_ALLOWED) == (w.REFUSED, 0.0, 0.0)
     assert Stage(WISH, market=market).ask(0) == [Rule.NONE]
 
 

@@ -53,6 +53,14 @@ def test_a_slot_with_nothing_is_no_position() -> None:
     assert (account.net_if_long, account.net_if_short, account.reserved) == (0.0, 0.0, 0.0)
 
 
+def test_half_a_unit_is_long_or_short_like_any_other() -> None:
+    stage = Stage({"qty": 0.5}, {"market": 1, "qty": -0.5})
+    stage.survey()
+    account = stage.account
+    assert (account.held_gross, account.net_if_long, account.net_if_short) == (15.0, -5.0, -5.0)
+    assert account.available == 900.0 - 2.0 * 10.0
+
+
 def test_a_market_without_a_close_yet_costs_a_pending_order_nothing_else() -> None:
     order = {"order": w.ORDER_LIMIT, "order_side": -1, "order_qty": 1.0, "order_cap": 9.0}
     stage = Stage(order, market={"last": math.nan})
@@ -168,7 +176,10 @@ def test_a_cap_that_is_met_exactly_passes() -> None:
     assert sum(shrunk) == 0
 
 
-def test_the_first_cap_without_room_is_told_and_those_behind_it_are_not_asked() -> None:
+@pytest.mark.parametrize("wished", [5.0, 1.0, 0.5])
+def test_the_first_cap_without_room_is_told_and_those_behind_it_are_not_asked(
+    wished: float
+) -> None:
     caps = {
         Rule.MAX_POSITION_SIZE_PCT: "max_position", Rule.POSITION_CAP: "cap_max",
         Rule.MAX_GROSS_PCT: "max_gross", Rule.MAX_NET_PCT: "max_net",
@@ -177,7 +188,7 @@ def test_the_first_cap_without_room_is_told_and_those_behind_it_are_not_asked() 
     order = list(caps)
     for place, rule in enumerate(order):
         closed = {caps[one]: 0.0 for one in order[place:] if caps[one]}
-        stage = Stage(WISH, limits=closed, account={"cash": 0.0})
+        stage = Stage(WISH | {"order_qty": wished}, limits=closed, account={"cash": 0.0})
         stage.tiers[0].limit = math.inf if rule == Rule.CASH else 0.0
         assert stage.ask(0) == [rule]
         answers = [stage.fact(one)[0] for one in order]

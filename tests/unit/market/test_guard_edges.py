@@ -18,6 +18,10 @@ def test_a_close_just_within_the_limit_of_the_new_level_holds_it() -> None:
     assert _refused(_series(closes, [10.0] + [1.0] * 5)) == [1, 2, 3, 4]
 
 
+def test_the_second_and_last_bar_is_judged() -> None:
+    assert _refused(_series([100.0, 120.0], [10.0, 1.0])) == [1]
+
+
 def test_a_volume_of_less_than_one_has_a_ratio_too() -> None:
     candles = _series([100.0, 100.0, 120.0], [0.5, 0.5, 0.125])
     assert _refused(candles) == [2]

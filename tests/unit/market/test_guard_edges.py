@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from paperbot_core.domain.market import DAY_MS, HOUR_MS
@@ -52,3 +54,23 @@ def test_one_bar_is_never_stale() -> None:
     for rows in (0, 1):
         assert _stale(_hours(*range(rows)), HOUR_MS, LIMITS, continuous=True) == [False] * rows
     assert np.array_equal(screen(_series([100.0], [1.0]), LIMITS)[0].close, [100.0])
+
+
+def test_a_price_of_less_than_one_is_judged_too() -> None:
+    assert _refused(_series([0.1, 0.1, 0.12, 0.1], [10.0, 10.0, 1.0, 1.0])) == [2]
+    assert _refused(_series([0.1, 0.1, 0.08, 0.1], [10.0, 10.0, 1.0, 1.0])) == [2]
+
+
+def test_where_no_volume_is_known_any_confirms() -> None:
+    assert _refused(_series([100.0, 100.0, 120.0], [math.nan, math.nan, 0.25])) == []
+
+
+def test_a_breaker_that_closed_stays_closed_over_a_small_hole() -> None:
+    # Open after the hole of three, closed by two bars in a row; one missing opens nothing.
+    assert _stale(_hours(0, 4, 5, 7, 8), HOUR_MS, LIMITS, continuous=True) == [
+        False, True, False, False, False,
+    ]  # fmt: skip
+    # One bar in a row does not close it.
+    assert _stale(_hours(0, 4, 6, 7, 8), HOUR_MS, LIMITS, continuous=True) == [
+        False, True, True, False, False,
+    ]  # fmt: skip

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from paperbot_core import __version__
 from paperbot_core.domain.market import timeframe_text
 from paperbot_core.market.checks import Finding, SeriesReport, Verdict
-from paperbot_core.market.timerange import iso_time
+from paperbot_core.market.page_style import SECURITY, STYLE
+from paperbot_core.market.timerange import minute_text
 
 if TYPE_CHECKING:
     from paperbot_core.market.checks_time import TimeFacts
 
-_SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 _COLUMNS = (
     ("rows", "rows"),
     ("gaps", "gaps"),
@@ -30,32 +30,6 @@ _COLUMNS = (
 _STRIP = 1_000
 _HOLES_DRAWN = 2_000
 
-_STYLE = """
-:root { color-scheme: light dark; --bg: #f5f4ef; --panel: #fffefb; --ink: #1c2126;
-  --muted: #68717a; --line: #e3e0d7; --ok: #0c8468; --warn: #b07a00; --fail: #c5432b; }
-@media (prefers-color-scheme: dark) { :root { --bg: #0d1115; --panel: #141a20; --ink: #e6eaed;
-  --muted: #8e9aa6; --line: #252e37; --ok: #3cc7a2; --warn: #f0c56f; --fail: #f27a5e; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
-  font-variant-numeric: tabular-nums; }
-main { max-width: 1180px; margin: 0 auto; padding: 28px 20px 48px; }
-h1 { margin: 0 0 4px; font-size: 28px; letter-spacing: -.02em; }
-p { margin: 0 0 20px; color: var(--muted); }
-section { background: var(--panel); border: 1px solid var(--line); border-radius: 10px;
-  padding: 14px 16px; margin-bottom: 14px; overflow-x: auto; }
-h2 { margin: 0; font-size: 16px; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
-th, td { padding: 4px 10px 4px 0; text-align: right; white-space: nowrap; }
-th { color: var(--muted); font-weight: 500; }
-th:first-child, td:first-child { text-align: left; }
-ul { margin: 8px 0 0; padding-left: 18px; }
-svg { display: block; width: 100%; height: 14px; margin: 10px 0 2px; border-radius: 4px; }
-.times { display: flex; justify-content: space-between; color: var(--muted); font-size: 12px; }
-.ok { color: var(--ok); } .warn { color: var(--warn); } .fail { color: var(--fail); }
-.tag { font-weight: 650; } .file { color: var(--muted); font-size: 12px; overflow-wrap: anywhere; }
-footer { color: var(--muted); font-size: 12px; }
-"""
-
 
 def render_page(reports: Sequence[SeriesReport]) -> str:
     """Return the page: a table of all series, then a card with a strip of time for each."""
@@ -67,8 +41,8 @@ def render_page(reports: Sequence[SeriesReport]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_SECURITY}">'
-        f"<title>Data check · Paperbot</title><style>{_STYLE}</style></head><body><main>"
+        f'<meta http-equiv="Content-Security-Policy" content="{SECURITY}">'
+        f"<title>Data check · Paperbot</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Data check</h1><p>{len(reports)} series: {summary}</p>"
         f"<section><table><thead><tr><th>market</th>{head}<th>verdict</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></section>{cards}"
@@ -120,6 +94,6 @@ def _strip(times: TimeFacts) -> str:
         f'<svg viewBox="0 0 {_STRIP} 14" preserveAspectRatio="none" role="img" '
         f'aria-label="{len(times.holes)} holes">'
         f'<rect width="{_STRIP}" height="14" fill="var(--ok)" opacity=".35"/>{marks}</svg>'
-        f'<div class="times"><span>{iso_time(times.first)}</span>'
-        f"<span>{iso_time(times.last)}</span></div>"
+        f'<div class="times"><span>{minute_text(times.first)}</span>'
+        f"<span>{minute_text(times.last)}</span></div>"
     )

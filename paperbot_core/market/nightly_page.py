@@ -7,21 +7,10 @@ from html import escape
 from typing import Any
 
 from paperbot_core import __version__
-from paperbot_core.market.timerange import iso_time
+from paperbot_core.domain.counting import counted
+from paperbot_core.market.page_style import SECURITY, STYLE
+from paperbot_core.market.timerange import minute_text
 
-_SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: 0 auto;
-  max-width: 1180px; padding: 28px 20px; }
-h1 { margin: 0; font-size: 28px; } p, footer { opacity: .75; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
-th, td { padding: 5px 12px 5px 0; text-align: right; white-space: nowrap; vertical-align: top;
-  border-top: 1px solid #8884; }
-th:first-child, td:first-child, .text { text-align: left; } .text { white-space: normal; }
-.ok { color: #0c8468; } .warn { color: #b07a00; } .fail { color: #d0452b; }
-.tag { font-weight: 650; }
-"""
 _COLUMNS = ("rows", "gaps", "missing", "outliers", "frozen")
 
 
@@ -34,17 +23,23 @@ def render_nightly_page(report: Mapping[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_SECURITY}">'
-        f"<title>Nightly job · Paperbot</title><style>{_STYLE}</style></head><body>"
+        f'<meta http-equiv="Content-Security-Policy" content="{SECURITY}">'
+        f"<title>Nightly job · Paperbot</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Nightly job {_tag(report['verdict'])}</h1>"
-        f"<p>{escape(report['started'])} to {escape(report['finished'])}: {counts}, "
-        f"{report['added']:,} new bars in {escape(report['lake'])}</p>"
-        f'<table><thead><tr><th>series</th><th class="text">source</th>{head}<th>last bar</th>'
-        f'<th>verdict</th><th class="text">what was found</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>{alerts}"
+        f"<p>{_when(report)} · {len(report['items'])} series: {counts} · "
+        f"{counted(report['added'], 'new bar')} in {escape(report['lake'])}</p>"
+        '<section><table><thead><tr><th>series</th><th class="text">source</th>'
+        f'{head}<th>last bar</th><th>verdict</th><th class="text">what was found</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></section>{alerts}"
         f"<footer>All times are UTC. Made by Paperbot {escape(__version__)}.</footer>"
-        "</body></html>\n"
+        "</main></body></html>\n"
     )
+
+
+def _when(report: Mapping[str, Any]) -> str:
+    """Return the minutes between which the job ran, once if they are the same."""
+    start, end = (str(report[key])[:16].replace("T", " ") for key in ("started", "finished"))
+    return escape(start if start == end else f"{start} to {end}")
 
 
 def _row(item: Mapping[str, Any]) -> str:
@@ -52,7 +47,7 @@ def _row(item: Mapping[str, Any]) -> str:
     name = f"{item['venue']} {item['symbol']} {item['timeframe']}"
     counts = [check[column] if check else None for column in _COLUMNS]
     cells = "".join(f"<td>{'' if n is None else f'{n:,}'}</td>" for n in (item["added"], *counts))
-    last = iso_time(check["last"]) if check and check["last"] is not None else ""
+    last = minute_text(check["last"]) if check and check["last"] is not None else ""
     found = "<br>".join(escape(line) for line in _found(item))
     return (
         f'<tr><td>{escape(name)}</td><td class="text">{escape(item["source"])}</td>{cells}'

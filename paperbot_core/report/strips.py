@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paperbot_core.domain.market import DAY_MS
 from paperbot_core.report.conditions import (
     REGIMES,
     RegimeShare,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: Width of a picture in its own units, and how many columns members are counted in.
 _WIDTH, _COLUMNS = 1_000, 500
 _STRIP_HEIGHT, _MEMBERS_HEIGHT = 16, 80
-_DATES, _DAY = 6, "%Y-%m-%d"
+_DATES = 5
 #: Tiers beyond these share the last shade.
 _SHADES = 5
 
@@ -123,7 +124,8 @@ def _picture(
 
 def _dates(start: int, end: int) -> str:
     times = np.linspace(start, end, _DATES).astype(np.int64).tolist()
-    days = "".join(f"<span>{utc(time, _DAY)}</span>" for time in times)
+    style = "%Y-%m-%d" if end - start >= _DATES * DAY_MS else "%m-%d %H:%M"
+    days = "".join(f"<span>{utc(time, style)}</span>" for time in times)
     return f'<div class="axis">{days}</div>'
 
 

@@ -301,11 +301,13 @@ def _nothing(strategy: str, known: Sequence[str]) -> Diagnostic:
 
 
 def _unlisted(project: Project, base: Mapping[str, Candles]) -> list[Diagnostic]:
+    joins = project.universe.discovery is not None
+    tier = "the tier that it joins" if joins else f"tier `{UNLISTED}`"
     return [
         Diagnostic(
             "PB6503",
             f"{symbol} is in no tier of universe.yaml: traded without tick, lot and minimum, "
-            f"as a cluster of its own, in tier `{UNLISTED}`",
+            f"as a cluster of its own, in {tier}",
             severity=Severity.WARNING,
             help="list it in universe.yaml to give it a tier and its real grid and fees",
         )

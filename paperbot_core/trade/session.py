@@ -197,7 +197,10 @@ class Session:
         if detector is not None and not await has_symbol(setup.exchange, detector.symbol, feed_ms):
             watch = replace(watch, detector=None)
             text = f"the regime is not known: the exchange does not have {detector.symbol}"
-            self.watcher.on_warning(Diagnostic("PB8019", text, severity=Severity.WARNING))
+            self.watcher.on_warning(Diagnostic(
+                "PB8019", text, severity=Severity.WARNING,
+                help="what depends on the regime does not trade; name a symbol of the exchange",
+            ))  # fmt: skip
         for warning in traded.warnings:
             self.watcher.on_warning(warning)
         wanted = {s for some in traded.symbols.values() for s in some}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,18 @@ if TYPE_CHECKING:
 
     from paperbot_core.config.settings import DataGates
     from paperbot_core.diagnostics import Diagnostic
-    from paperbot_core.market.checks import SeriesReport
+    from paperbot_core.market.checks import Finding, SeriesReport
     from paperbot_core.market.lake import Lake
     from paperbot_core.market.lake_check import StoredReport
     from paperbot_core.market.names import CandleFile
 
-_COUNTS = ("rows", "gaps", "missing", "duplicates", "disorder", "zero_volume", "bad_rows")
+#: Columns of the table: keys of a row, and what stands above them.
+_COUNTS = {
+    "rows": "rows", "gaps": "gaps", "missing": "missing", "duplicates": "doubles",
+    "disorder": "disorder", "zero_volume": "no volume", "bad_rows": "bad",
+}  # fmt: skip
+#: From so many series on that have the same finding it is said once.
+_SHARED = 3
 
 
 @click.command()
@@ -165,21 +172,39 @@ def _show_warnings(warnings: Sequence[Diagnostic]) -> None:
 
 
 def show_reports(reports: Sequence[SeriesReport]) -> None:
-    """Print a table of counts, then what was found in each series that is not ok."""
+    """Print a table of counts, then what was found; what many series share is said once."""
     rows = [report.as_row() for report in reports]
-    width = max(len(f"{row['symbol']} {row['timeframe']}") for row in rows)
-    click.echo(" ".join([f"{'market':<{width}}", *(f"{key:>11}" for key in _COUNTS), "verdict"]))
-    for row in rows:
-        cells = (f"{row[key]:>11,}" for key in _COUNTS)
-        name = f"{row['symbol']} {row['timeframe']}"
-        click.echo(" ".join([f"{name:<{width}}", *cells, str(row["verdict"])]))
-    for report in reports:
-        if report.findings:
-            click.echo(f"\n{report.series.name}")
-        for finding in report.findings:
-            click.echo(f"  {finding.verdict}: {finding.text}")
+    names = [f"{row['symbol']} {row['timeframe']}" for row in rows]
+    table = [["market", *_COUNTS.values()]]
+    table += [
+        [name, *(f"{row[key]:,}" for key in _COUNTS)] for name, row in zip(names, rows, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells, verdict in zip(table, ["verdict", *(r.verdict for r in reports)], strict=True):
+        numbers = (f"{n:>{width}}" for n, width in zip(cells[1:], widths[1:], strict=True))
+        click.echo("  ".join([f"{cells[0]:<{widths[0]}}", *numbers, str(verdict)]))
+    _show_findings(reports, names)
     verdicts = [report.verdict for report in reports]
     counts = ", ".join(
         f"{verdicts.count(v)} {v}" for v in sorted(set(verdicts), key=["ok", "warn", "fail"].index)
     )
     click.echo(f"\n{len(reports)} series: {counts}")
+
+
+def _show_findings(reports: Sequence[SeriesReport], names: Sequence[str]) -> None:
+    found: dict[Finding, list[str]] = {}
+    for report, name in zip(reports, names, strict=True):
+        for finding in report.findings:
+            found.setdefault(finding, []).append(name)
+    shared = {finding for finding, where in found.items() if len(where) >= _SHARED}
+    for finding, where in found.items():
+        if finding in shared:
+            lines = textwrap.wrap(", ".join(where), 76, break_on_hyphens=False)
+            click.echo("\n".join([f"\n{len(where)} series", *(f"  {line}" for line in lines)]))
+            click.echo(f"  {finding.verdict}: {finding.text}")
+    for report in reports:
+        own = [finding for finding in report.findings if finding not in shared]
+        if own:
+            click.echo(f"\n{report.series.name}")
+        for finding in own:
+            click.echo(f"  {finding.verdict}: {finding.text}")

@@ -26,7 +26,7 @@ from paperbot_core.market.arrow import from_numbers
 from paperbot_core.market.events import CorporateEvents, fault_of, make_events
 from paperbot_core.market.events_lean import FactorRow, events_of_factors
 from paperbot_core.market.files import read_table
-from paperbot_core.market.lake_files import write_atomically
+from paperbot_core.market.lake_files import write_table
 from paperbot_core.market.timerange import iso_time, parse_time
 
 EVENTS_SUFFIXES = (".parquet", ".csv")
@@ -98,10 +98,7 @@ def is_lean_row(first: Sequence[str]) -> bool:
 
 def write_events(path: Path, events: CorporateEvents) -> None:
     """Write events as Parquet, atomically: `ts` int64 UTC ms, `split` and `dividend` float64."""
-    from pyarrow import parquet
-
-    table = events_table(events)
-    write_atomically(path, lambda temp: parquet.write_table(table, temp, compression="zstd"))
+    write_table(path, events_table(events))
 
 
 def events_table(events: CorporateEvents) -> Any:

@@ -63,6 +63,13 @@ def write_candles(path: Path, candles: Candles) -> None:
     )  # fmt: skip
 
 
+def write_table(path: Path, table: Any) -> None:
+    """Write a pyarrow Table as Parquet (zstd), atomically."""
+    from pyarrow import parquet
+
+    write_atomically(path, lambda temp: parquet.write_table(table, temp, compression="zstd"))
+
+
 def candle_table(candles: Candles) -> Any:
     """Return the bars as a pyarrow Table with columns ts, open, high, low, close, volume."""
     import pyarrow as pa

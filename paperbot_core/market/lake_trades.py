@@ -16,13 +16,12 @@ from paperbot_core.market.lake_dataset import (
     Kind,
     Merge,
     Source,
-    find_manifest,
     merge_periods,
     read_part,
     take_in,
     write_part,
 )
-from paperbot_core.market.lake_files import sha256_of, write_atomically
+from paperbot_core.market.lake_files import sha256_of, write_table
 from paperbot_core.market.lake_trades_merge import merged
 from paperbot_core.market.trades import Trades
 from paperbot_core.market.trades_read import TradesFile, read_trades
@@ -78,15 +77,6 @@ def import_trades(lake: Lake, path: Path, request: ImportRequest) -> Imported:
     )  # fmt: skip
 
 
-def trades_manifest(lake: Lake, key: SeriesKey) -> dict[str, Any] | None:
-    """Return the manifest of the trades of a market, None if the lake has none.
-
-    Raises:
-        DataError: PB6105, it cannot be read.
-    """
-    return find_manifest(lake, key)
-
-
 def stored_trades(lake: Lake, key: SeriesKey, manifest: Mapping[str, Any]) -> Iterator[Trades]:
     """Yield the trades of each day, oldest first, each part checked against hash and contract.
 
@@ -133,7 +123,7 @@ def _merge(folder: Path, manifest: dict[str, Any], found: TradesFile, path: Path
         if not (done.added or done.changed):
             return done, None
         return done, write_part(
-            folder, name, trades.columns(), lambda file: _write_trades(file, trades)
+            folder, name, trades.columns(), lambda file: write_table(file, trades_table(trades))
         )
 
     done = merge_periods(manifest, found.trades.ts, "D", day)
@@ -155,10 +145,3 @@ def _united(times: Sequence[tuple[int, int]]) -> list[list[int]]:
 def _read_part(folder: Path, symbol: str, part: Mapping[str, Any]) -> Trades:
     table = read_part(folder, TRADES, part)
     return Trades(symbol, *(to_array(table.column(name)) for name in _COLUMNS))
-
-
-def _write_trades(path: Path, trades: Trades) -> None:
-    from pyarrow import parquet
-
-    table = trades_table(trades)
-    write_atomically(path, lambda temp: parquet.write_table(table, temp, compression="zstd"))

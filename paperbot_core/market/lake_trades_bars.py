@@ -14,11 +14,11 @@ from paperbot_core.domain.market import timeframe_ms, timeframe_text
 from paperbot_core.market.arrow import from_numbers
 from paperbot_core.market.lake import Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake_contract import check_schema
-from paperbot_core.market.lake_dataset import Kind
-from paperbot_core.market.lake_files import sha256_of, write_atomically, write_json
+from paperbot_core.market.lake_dataset import Kind, find_manifest
+from paperbot_core.market.lake_files import sha256_of, write_atomically, write_json, write_table
 from paperbot_core.market.lake_gold import is_current, write_gold
 from paperbot_core.market.lake_packed import META
-from paperbot_core.market.lake_trades import covered, stored_trades, trades_manifest
+from paperbot_core.market.lake_trades import covered, stored_trades
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.trades_bars import (
     COLUMNS,
@@ -162,14 +162,14 @@ def damaged_event_bars(lake: Lake, key: SeriesKey) -> list[Path]:
 def write_bars(path: Path, bars: TradeBars) -> None:
     """Write bars with all their columns, atomically: CSV if `path` ends so, else Parquet."""
     import pyarrow as pa
-    from pyarrow import csv, parquet
+    from pyarrow import csv
 
     table = pa.table({name: from_numbers(getattr(bars, name)) for name in COLUMNS})
     check_schema(TRADE_BARS, table, path)
     if path.suffix.lower() == ".csv":
         write_atomically(path, lambda temp: csv.write_csv(table, temp))
     else:
-        write_atomically(path, lambda temp: parquet.write_table(table, temp, compression="zstd"))
+        write_table(path, table)
 
 
 def _time_file(lake: Lake, key: SeriesKey, rule: BarRule) -> BuiltBars:
@@ -203,7 +203,7 @@ def known_trades(lake: Lake, key: SeriesKey) -> dict[str, Any]:
         UserError: PB6306, the lake has none.
         DataError: PB6105, it cannot be read.
     """
-    manifest = trades_manifest(lake, key)
+    manifest = find_manifest(lake, key)
     if manifest is None:
         raise user_error(
             "PB6306",

@@ -27,6 +27,10 @@ _SIDE = ("side", "taker_side")
 _MAKER = ("is_buyer_maker", "isbuyermaker", "m")
 _AGGREGATE = ("agg_trade_id", "aggtradeid")
 _ID = (*_AGGREGATE, "id", "trade_id", "tradeid", "trdmatchid")
+#: Columns of order books, whose levels have times, prices, amounts and sides as trades have.
+_BOOK = (
+    "update_id", "last_update_id", "final_id", "final_update_id", "lastupdateid", "is_snapshot",
+)  # fmt: skip
 
 #: Binance's rows without a header; which of the two is told by the place of the first boolean.
 _TRADE_ROWS = (
@@ -72,6 +76,8 @@ def locate_trades(names: Sequence[str]) -> TradeColumns | str:
     def find(known: tuple[str, ...]) -> str | None:
         return next((folded[name] for name in known if name in folded), None)
 
+    if book := find(_BOOK):
+        return f"it is of an order book, with its column `{book}`"
     time, price, amount = find(_TIME), find(_PRICE), find(_AMOUNT)
     if time is None or price is None or amount is None:
         places = (("time", time), ("price", price), ("amount", amount))

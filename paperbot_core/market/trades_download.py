@@ -24,8 +24,8 @@ from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.market.download_pages import Patience
 from paperbot_core.market.lake import Lake, SeriesKey
-from paperbot_core.market.lake_dataset import Imported, ImportRequest
-from paperbot_core.market.lake_trades import covered, import_trades, trades_key, trades_manifest
+from paperbot_core.market.lake_dataset import Imported, ImportRequest, find_manifest
+from paperbot_core.market.lake_trades import covered, import_trades, trades_key
 from paperbot_core.market.lake_trades_bars import refresh_bars
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.trades_names import parse_trades_name
@@ -107,7 +107,7 @@ class TradesDownload:
         absent: list[str] = []
         quiet: list[str] = []
         known = 0
-        manifest = trades_manifest(self.lake, key)
+        manifest = find_manifest(self.lake, key)
         there = [] if manifest is None or self.force else covered(manifest)
         before = len(there)
         for day in range(self.since // DAY_MS, -(-self.until // DAY_MS)):

@@ -17,8 +17,8 @@ from paperbot_core.diagnostics import (
 )
 from paperbot_core.market.download_pages import Patience
 from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_dataset import ImportRequest
-from paperbot_core.market.lake_trades import covered, trades_key, trades_manifest
+from paperbot_core.market.lake_dataset import ImportRequest, find_manifest
+from paperbot_core.market.lake_trades import covered, trades_key
 from paperbot_core.market.trades_download import TradesDownload, TradesDownloaded
 from tests.trade_files import DAY, START, binance_csv, walk, zipped
 
@@ -68,7 +68,7 @@ def fetch(
 
 
 def days_of(folder: Path) -> list[tuple[int, int]]:
-    manifest = trades_manifest(Lake(folder / "lake"), trades_key("sim", "BTC/USDT"))
+    manifest = find_manifest(Lake(folder / "lake"), trades_key("sim", "BTC/USDT"))
     times = [] if manifest is None else covered(manifest)
     return [((start - START) // DAY, (end - START) // DAY) for start, end in times]
 

@@ -16,7 +16,7 @@ from paperbot_core.market.checks import Verdict
 from paperbot_core.market.files import find_candles, read_candles
 from paperbot_core.market.lake import Lake
 from paperbot_core.market.lake_check import check_stored
-from paperbot_core.market.lake_dataset import Kind
+from paperbot_core.market.lake_dataset import Kind, find_manifest
 from paperbot_core.market.lake_files import write_candles
 from paperbot_core.market.lake_gold import build_gold
 from paperbot_core.market.lake_import import Imported, ImportRequest, import_file
@@ -27,7 +27,6 @@ from paperbot_core.market.lake_trades import (
     import_trades,
     stored_trades,
     trades_key,
-    trades_manifest,
     trades_table,
 )
 from paperbot_core.market.lake_trades_bars import build_bars, event_file, lake_bars, refresh_bars
@@ -71,7 +70,7 @@ def take(lake: Lake, path: Path, **said: Any) -> Imported:
 
 
 def manifest_of(lake: Lake) -> dict[str, Any]:
-    found = trades_manifest(lake, KEY)
+    found = find_manifest(lake, KEY)
     assert found is not None
     return found
 
@@ -157,7 +156,7 @@ def test_faults_refuse_a_file_unless_they_may_go(lake: Lake, tmp_path: Path) -> 
     bad.amount[7] = 0.0
     with pytest.raises(DataError, match=r"PB6303.*1 row is no trade"):
         take(lake, archive(tmp_path, 0, bad))
-    assert trades_manifest(lake, KEY) is None
+    assert find_manifest(lake, KEY) is None
     done = take(lake, archive(tmp_path, 0, bad), repair=True)
     assert done.as_row()["left_out"]["bad"] == 1
     assert manifest_of(lake)["sources"][0]["left_out"] == 1

@@ -105,6 +105,9 @@ def test_a_file_that_fits_two_kinds_is_refused(tmp_path: Path, text: str, words:
 def test_a_file_of_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"PB6110.*it has date, bid, ask"):
         kind_of(write(tmp_path / "x.csv", "date,bid,ask\n2024-01-01,1,2\n"))
+    # Levels of an order book have what trades have.
+    with pytest.raises(DataError, match=r"PB6110.*it has ts, update_id, side, price"):
+        kind_of(write(tmp_path / "x.csv", "ts,update_id,side,price,amount\n"))
     with pytest.raises(DataError) as refused:
         kind_of(write(tmp_path / "x.csv", ",".join(f"\x1b[31m{'x' * 99}" for _ in range(99))))
     message = refused.value.diagnostics[0].message

@@ -22,7 +22,6 @@ from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import Journal
 from paperbot_core.ledger.sender import NoticeSender
-from paperbot_core.market.membership_record import load_record
 from paperbot_core.plugins_guard import SafeObserver, SafeRiskCheck
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.trade import notices
@@ -31,6 +30,7 @@ from paperbot_core.trade.conditions import make_watch
 from paperbot_core.trade.feed import BarFeed, Batch
 from paperbot_core.trade.layout import feed_timeframe, history_bars
 from paperbot_core.trade.outcome import Mark, Outcome
+from paperbot_core.trade.record_watch import RecordWatch
 from paperbot_core.trade.scheduler import beside, nightly_job
 from paperbot_core.trade.shares import KnownShares
 from paperbot_core.trade.symbols import find_symbols, has_symbol
@@ -123,8 +123,7 @@ class Session:
         self._shares = KnownShares(setup.exchange)
         self._beat = self._looked = self._watched = 0.0
         self._policy_told = self._faults_told = False
-        #: Size of the record of the universe when it was read last; it only grows.
-        self._recorded = 0
+        self._record = RecordWatch(setup.record)
 
     async def run(self, *, stop: asyncio.Event, bars: int | None = None) -> SessionResult:
         """Trade until the market ends, `bars` decision times have passed, or `stop` is set.
@@ -349,16 +348,11 @@ class Session:
 
     def _watch_record(self, account: Account) -> None:
         """Take what was recorded of the universe while the session runs."""
-        record = self.setup.record
-        size = record.stat().st_size if record is not None and record.is_file() else 0
-        if record is None or size == self._recorded:
-            return
-        self._recorded = size
-        try:
-            account.bank.conditions.learn(load_record(record))
-        except PaperbotError as error:
-            for diagnostic in error.diagnostics:
-                self.watcher.on_warning(replace(diagnostic, severity=Severity.WARNING))
+        recorded, problems = self._record.news()
+        if recorded is not None:
+            account.bank.conditions.learn(recorded)
+        for problem in problems:
+            self.watcher.on_warning(problem)
 
     def _tell(self, events: Sequence[Event], journal: Journal) -> None:
         if events:

@@ -223,7 +223,7 @@ def _reconstructed(
 def _show_recorded(
     made: Sequence[Snapshot], new: Sequence[Snapshot], path: Path | None, *, as_json: bool
 ) -> None:
-    from paperbot_core.market.timerange import iso_time
+    from paperbot_core.market.timerange import minute_text
 
     span = (made[0].ts, made[-1].ts) if made else None
     if as_json:
@@ -239,7 +239,7 @@ def _show_recorded(
             }
         )
         return
-    when = f" from {iso_time(span[0])} to {iso_time(span[1])}" if span else ""
+    when = f" from {minute_text(span[0])} to {minute_text(span[1])}" if span else ""
     click.echo(f"{len(made)} snapshots{when}")
     verb = "would be recorded" if path is None else f"recorded in {path}"
     click.echo(f"{len(new)} {verb}, {len(made) - len(new)} were there already")
@@ -271,11 +271,11 @@ def _show_refreshed(
     found: Tickers, snapshot: Snapshot, before: Snapshot | None, path: Path | None
 ) -> None:
     from paperbot_core.cli.universe_show import age_text
-    from paperbot_core.market.timerange import iso_time
+    from paperbot_core.market.timerange import minute_text
 
     row = _refreshed_row(found, snapshot, before, path)
     click.echo(
-        f"{len(found.tickers)} tickers of {found.source}, fetched {iso_time(found.fetched)} "
+        f"{len(found.tickers)} tickers of {found.source}, fetched {minute_text(found.fetched)} UTC "
         f"({age_text(_age_s(found))} ago)"
     )
     for tier, symbols in row["tiers"].items():

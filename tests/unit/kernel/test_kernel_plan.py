@@ -105,6 +105,12 @@ def test_a_strategy_that_asks_for_nothing_has_nothing() -> None:
     assert _plan(SHORT + "size: {equity_pct: 5}\nmax_slippage_pct: 3\n").collar == 0.005
 
 
+def test_a_plan_has_a_number_for_each_of_sixteen_rules() -> None:
+    plan = StrategyPlan("s", HOUR_MS, by_risk=False, size=0.05, collar=0.005)
+    assert list(plan.limit_bars) == list(plan.min_bars) == [0] * 16
+    assert (list(plan.min_r), list(plan.max_r)) == ([-math.inf] * 16, [math.inf] * 16)
+
+
 def test_sizes_by_tier_leave_the_other_tiers_without_one() -> None:
     plan = _plan(SHORT + "size: {equity_pct: {core: 5, event: 1}}\n")
     assert plan.size_by_tier == {"core": 0.05, "event": 0.01}

@@ -69,10 +69,11 @@ def test_a_level_ahead_wakes_two_ticks_early(
     fields: dict[str, Any], more: dict[str, Any], ahead: float
 ) -> None:
     far = ahead * 10.0 - EARLY
-    long = _woken(LONG | more, **fields)
-    assert (long.wake_low, long.wake_high) == (90.0, pytest.approx(100.0 + far, abs=1e-11))
-    short = _woken(SHORT | more, **fields)
-    assert (short.wake_low, short.wake_high) == (pytest.approx(100.0 - far, abs=1e-11), 110.0)
+    for qty in (10.0, 1.0, 0.5):
+        long = _woken(LONG | more | {"qty": qty}, **fields)
+        assert (long.wake_low, long.wake_high) == (90.0, pytest.approx(100.0 + far, abs=1e-11))
+        short = _woken(SHORT | more | {"qty": -qty}, **fields)
+        assert (short.wake_low, short.wake_high) == (pytest.approx(100.0 - far, abs=1e-11), 110.0)
 
 
 @pytest.mark.parametrize(

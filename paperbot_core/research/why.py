@@ -50,6 +50,7 @@ from paperbot_core.research.why_slot import (
 
 if TYPE_CHECKING:
     from paperbot_core.plugins import Plugins
+    from paperbot_core.research.history import History
 
 Row = dict[str, Any]
 
@@ -278,6 +279,8 @@ def _explained(
             f"{iso_time(int(own.ts[-1]) + own.tf_ms)}"
         )
         opened = bucket_open(time_ms, own.tf_ms)
+        unbelieved = _unbelieved(history, key.symbol, opened, opened + own.tf_ms)
+        text = unbelieved or text
         legs = during(run, slot, opened + 1, opened + own.tf_ms)
         return {**head, "outcome": "absent", "because": [text], "during": legs}
     text = (
@@ -285,3 +288,17 @@ def _explained(
         "earlier bars only warm up"
     )
     return {**head, "outcome": "outside", "because": [text]}
+
+
+def _unbelieved(history: History, symbol: str, start: int, end: int) -> str:
+    """Say which bars of [start, end) were left out because they were not believed, if any."""
+    bars = [one for one in history.refused if one.symbol == symbol and start <= one.ts < end]
+    if not bars:
+        return ""
+    bar = bars[0]
+    known = not math.isnan(bar.volume_ratio)
+    volume = f"{bar.volume_ratio:.2g} times the usual volume" if known else "unknown volume"
+    return (
+        f"the {timeframe_text(bar.tf_ms)} bar of {iso_time(bar.ts)} was not believed: it reached "
+        f"{bar.move_pct:.2f} % from the last close {bar.last_close:g} with {volume}"
+    )

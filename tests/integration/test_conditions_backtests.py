@@ -17,6 +17,7 @@ import pytest
 
 from paperbot_core.research.backtest import BacktestResult, prepare, run_backtest
 from paperbot_core.research.request import BacktestRequest
+from paperbot_core.research.why import explain_bar
 from tests.candle_files import HOUR, START
 from tests.oracle.compare import compare
 from tests.oracle.strategies import write_project
@@ -295,6 +296,12 @@ def test_a_bad_tick_is_no_price_and_opens_the_breaker(scene: Scene) -> None:
     held = scene.play({"A/USDT": bars}, tiers(), rules, data=GUARDS)
     assert (entries(held), exits(held)) == ([1], [])
     assert held.facts["conditions"]["refused_bars"] == {"A/USDT": 1}
+    (told,) = explain_bar(held.facts, held.trades, "A/USDT", START + 3 * HOUR)["strategies"]
+    assert told["outcome"] == "absent"
+    assert told["because"][0].endswith(
+        "was not believed: it reached 60.00 % from the last close 100 with 0.001 times the usual "
+        "volume"
+    )
 
 
 def test_after_a_bad_tick_entries_wait_for_bars_in_a_row(scene: Scene) -> None:

@@ -34,7 +34,7 @@ _SHOW_EVERY_S = 2.0
     metavar="DIR",
     help="Of bars: the folder of the candle file.",
 )
-@click.option("--since", metavar="TIME", help="First bar, else the first there is; first day.")
+@click.option("--since", metavar="TIME", help="First bar (else the first), or day of trades.")
 @click.option("--until", metavar="TIME", help="End, not included; else all there is.")
 @click.option("--venue", metavar="V", help="Of trades: name of the venue in the lake.")
 @lake_option

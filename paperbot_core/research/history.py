@@ -264,7 +264,8 @@ class _Reader:
         """Return the believed bars that those of `tf_ms` are made of, in the prices paid.
 
         Judged are bars as a session would get them: of the shortest length its account looks at,
-        or as they are stored if that is longer, or does not lead there.
+        or as they are stored if that is longer, or does not lead there. Without guards too: volumes
+        added up in another order differ in their last bits.
         """
         finer = [tf for s, tf in self.files if s == symbol and tf <= tf_ms and tf_ms % tf == 0]
         if not finer:
@@ -281,7 +282,7 @@ class _Reader:
         leads_there = judged % file.tf_ms == 0 and tf_ms % judged == 0
         # An event may fall into bars of more than a day: sessions take days then.
         whole = judged <= DAY_MS or self.events(symbol) is None
-        if self.limits is None or not leads_there or not whole:
+        if not leads_there or not whole:
             judged = file.tf_ms
         if (symbol, judged) not in self._believed:
             bars = resample(file, judged)

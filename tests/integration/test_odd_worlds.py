@@ -11,6 +11,9 @@ import pytest
 from paperbot_core.domain.market import HOUR_MS
 from paperbot_core.ledger.verify import verify
 from paperbot_core.market.membership_record import RECORD_NAME
+from paperbot_core.market.resample import resample
+from paperbot_core.research.backtest import prepare
+from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.simulate import PRICES
 from paperbot_core.trade.session import SessionSetup
 from paperbot_core.trade.status import account_trades
@@ -83,6 +86,23 @@ def _odd_market(folder: Path, dates: str, lost: range) -> World:
     kept = {name: getattr(odd, name)[rows] for name in ("ts", *PRICES)}
     sw.write_candles(data, replace(odd, **kept))
     return World(project, data, ("short", "long"), "1h")
+
+
+@pytest.mark.parametrize("guards", ["", "data: {max_move_pct: 50, min_volume_ratio: 0.1,"
+                                    " max_stale_bars: 9, recovery_bars: 1}\n"])  # fmt: skip
+def test_longer_bars_are_made_of_the_bars_of_a_session(guards: str, tmp_path: Path) -> None:
+    """Candles of 30m make bars of 1h, and these those of 4h: volumes are sums to the last bit."""
+    world = _odd_market(tmp_path, "listed: null", range(0))
+    policy = world.project / "policy.yaml"
+    policy.write_text(policy.read_text() + guards)
+    (world.candles / "ODD-USDT_1h.parquet").unlink()
+    fine = sw.walk("ODD/USDT", 192, 2, tf_ms=HOUR_MS // 2)
+    fine = replace(fine, volume=fine.volume / 3)
+    sw.write_candles(world.candles, fine)
+    history = prepare(world.project, BacktestRequest(world.names, (world.candles,))).history
+    made = resample(resample(fine, HOUR_MS), 4 * HOUR_MS)
+    assert made.volume.tolist() != resample(fine, 4 * HOUR_MS).volume.tolist()
+    assert history.own["ODD/USDT", 4 * HOUR_MS].volume.tolist() == made.volume.tolist()
 
 
 def test_bars_of_the_leader_alone_decide_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from paperbot_core.cli.data_options import lake_option, only_symbol, only_venue,
 if TYPE_CHECKING:
     from paperbot_core.market.lake import Lake
 
+#: Letters of a date, and the place of the number of rows in a line.
+_DAY, _ROWS = 10, 3
+
 
 @click.command("list")
 @only_venue
@@ -50,14 +53,15 @@ def list_(
         click.echo(
             f"the lake `{lake.root}` holds {what}{of} yet: paperbot data import PATH --venue V"
         )
-    for row in rows:
-        click.echo(_event(row) if events else _line(row))
+    lines = [_event(row) for row in rows] if events else _table([_cells(row) for row in rows])
+    for line in lines:
+        click.echo(line)
 
 
 def _row(lake: Lake, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of a data set, for JSON; times are UTC ms, null where it has no rows."""
     from paperbot_core.market.lake_dataset import Kind, key_of
-    from paperbot_core.market.lake_gold import is_current
+    from paperbot_core.market.lake_gold import is_current, longer_bars
     from paperbot_core.market.lake_trades import covered
 
     key, parts = key_of(manifest), manifest["parts"]
@@ -75,6 +79,7 @@ def _row(lake: Lake, manifest: dict[str, Any]) -> dict[str, Any]:
     }
     if kind is Kind.CANDLES:
         row["bars"] = str(lake.gold(key))
+        row["made"] = longer_bars(lake, key)
         row["current"] = is_current(lake, key, key.timeframe, row["digest"])
     elif kind is Kind.TRADES:
         row |= {"days": len(parts), "ids": manifest["ids"], "covered": covered(manifest)}
@@ -83,13 +88,14 @@ def _row(lake: Lake, manifest: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _line(row: dict[str, Any]) -> str:
+def _cells(row: dict[str, Any]) -> list[str]:
     from paperbot_core.domain.counting import counted
-    from paperbot_core.market.timerange import iso_time
+    from paperbot_core.market.timerange import minute_text
 
     parts = [counted(row["sources"], "source")]
     times = (row["first"], row["last"])
     if row["kind"] == "candles":
+        parts += [f"also as {', '.join(row['made'])}"] if row["made"] else []
         parts += [] if row["current"] else ["bars are not up to date"]
     elif row["kind"] == "trades":
         times = (row["covered"][0][0], row["covered"][-1][1])
@@ -97,11 +103,23 @@ def _line(row: dict[str, Any]) -> str:
         parts += [counted(row["days"], "day"), *([counted(holes, "hole")] if holes else [])]
     else:
         parts += [counted(row["splits"], "split"), counted(row["dividends"], "dividend")]
-    span = "" if None in times else " to ".join(iso_time(int(ts))[:16] for ts in times)
-    return (
-        f"{row['venue']:<12} {row['symbol']:<16} {row['timeframe'] or row['kind']:<6} "
-        f"{row['rows']:>13,}  {span:<36}  {', '.join(parts)}"
-    )
+    span = "" if None in times else " to ".join(minute_text(int(ts))[:_DAY] for ts in times)
+    kind = row["timeframe"] or row["kind"]
+    return [row["venue"], row["symbol"], kind, f"{row['rows']:,}", span, ", ".join(parts)]
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Return lines with columns as wide as they must be; numbers of rows to the right."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:>{width}}" if at == _ROWS else f"{cell:<{width}}"
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _event(row: dict[str, Any]) -> str:

@@ -68,6 +68,11 @@ def damaged_bars(lake: Lake, key: SeriesKey) -> list[Path]:
     return found
 
 
+def longer_bars(lake: Lake, key: SeriesKey) -> list[str]:
+    """Return the longer timeframes that are made of a series, shortest first."""
+    return sorted({*_derived(lake, key)} - {key.timeframe}, key=timeframe_ms)
+
+
 def _derived(lake: Lake, key: SeriesKey) -> list[str]:
     """Return the longer timeframes that were made of this series before."""
     found = []

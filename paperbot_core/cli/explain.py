@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
+
 import click
 
 from paperbot_core.cli.app import emit_json, json_option
+
+_WIDTH_MIN, _WIDTH_MAX = 40, 100
 
 
 @click.command()
@@ -30,6 +35,16 @@ def explain(code: str | None, as_json: bool) -> None:
     if as_json:
         emit_json({field: getattr(entry, field) for field in entry.__slots__})
         return
-    parts = [f"{entry.id}: {entry.title}", entry.what, f"Why: {entry.why}"]
     example = "\n".join(f"    {line}" for line in entry.example.splitlines())
-    click.echo("\n\n".join([*parts, f"Example:\n\n{example}", f"Fix: {entry.fix}"]))
+    parts = [f"{entry.id}: {entry.title}", _wrapped(entry.what), _wrapped(f"Why: {entry.why}")]
+    click.echo("\n\n".join([*parts, f"Example:\n\n{example}", _wrapped(f"Fix: {entry.fix}")]))
+
+
+def _wrapped(text: str) -> str:
+    """Return a paragraph as wide as the terminal; commands in it are not torn at hyphens."""
+    width = max(_WIDTH_MIN, min(shutil.get_terminal_size().columns, _WIDTH_MAX))
+    lines = (
+        textwrap.fill(line, width, break_on_hyphens=False, break_long_words=False)
+        for line in text.splitlines()
+    )
+    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
@@ -56,6 +57,14 @@ class Filters(StrictModel):
     leveraged_tokens: Bool = Field(
         default=False, description="whether tokens such as BTCUP, ETH3L, XRPBULL may be members"
     )
+
+    @cached_property
+    def named(self) -> dict[str, str | None]:
+        """Return a memory of which entry of the blacklist names a symbol, for who looks it up.
+
+        Thousands of entries with stars take a millisecond a symbol, and each choice asks anew.
+        """
+        return {}
 
 
 class Discovery(StrictModel):

@@ -330,11 +330,12 @@ def _float(value: object) -> float | None:
 
 
 def _blacklisted(filters: Filters, symbol: str) -> str | None:
-    """Return the entry of the blacklist that names the symbol."""
-    exact, patterns = _blacklist(tuple(filters.blacklist))
-    if symbol in exact:
-        return symbol
-    return next((entry for entry, parts in patterns if _fits(parts, symbol)), None)
+    """Return the entry of the blacklist that names the symbol; looked for once."""
+    if symbol not in filters.named:
+        exact, patterns = _blacklist(tuple(filters.blacklist))
+        found = (entry for entry, parts in patterns if _fits(parts, symbol))
+        filters.named[symbol] = symbol if symbol in exact else next(found, None)
+    return filters.named[symbol]
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -158,6 +159,18 @@ def test_leveraged_tokens_do_not_join_unless_allowed() -> None:
 )  # fmt: skip
 def test_a_star_in_the_blacklist_is_any_text(pattern: str, symbol: str, fits: bool) -> None:
     assert (name_refuses(Filters(blacklist=[pattern]), symbol) is not None) == fits
+
+
+def test_a_long_blacklist_is_gone_through_once_a_symbol() -> None:
+    made = universe(filters={"blacklist": [f"*X{k}*Y" for k in range(9_999)] + ["B/*"]})
+    found = [fact("A/USDT"), fact("B/USDT")]
+    began = time.perf_counter()
+    chosen = [select(made, DAY + k, found, candles=True) for k in range(500)]
+    assert time.perf_counter() - began < 5
+    assert {tuple(one.tiers) for one in chosen} == {("A/USDT",)}
+    assert chosen[-1].refused["B/USDT"].limit == "not `B/*`"
+    again = made.model_copy(update={"filters": Filters(blacklist=["A/*"])})
+    assert tuple(select(again, DAY, found, candles=True).tiers) == ("B/USDT",)
 
 
 def test_candidates_are_told_by_name() -> None:

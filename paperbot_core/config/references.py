@@ -121,7 +121,7 @@ def _universe_entries(
         span = places.span(("universe", index))
         if entry in universe.tiers or entry in listed:
             continue
-        if "/" in entry or _TICKER.fullmatch(entry) or entry in universe.instruments:
+        if _may_be_symbol(entry, universe):
             yield places.diagnostic(
                 "PB3007", f"`{entry}` is in no tier of the universe", span,
                 severity=Severity.WARNING,
@@ -134,6 +134,10 @@ def _universe_entries(
             expected=f"a tier ({tiers}) or a symbol such as `BTC/USDT`",
             help=did_you_mean(entry, known),
         )  # fmt: skip
+
+
+def _may_be_symbol(entry: str, universe: UniverseFile) -> bool:
+    return "/" in entry or bool(_TICKER.fullmatch(entry)) or entry in universe.instruments
 
 
 def _near_symbol(entry: str, listed: set[str]) -> str:
@@ -153,12 +157,23 @@ def _size_tiers(
             continue
         known = [*universe.tiers, "unlisted"]
         unknown = [name for name in sizes if name not in known]
+        # An entry of `universe` that is nothing has been told there.
+        nothing = {
+            entry for entry in file.universe
+            if entry not in known and not _may_be_symbol(entry, universe)
+        }  # fmt: skip
         for name in unknown:
+            if name in nothing:
+                continue
             yield places.diagnostic(
                 "PB3008", f"the universe has no tier `{name}`",
                 places.key_span(("size", key, name)), help=did_you_mean(name, known),
             )  # fmt: skip
-        traded = {e if e in universe.tiers else universe.tier_of(e) for e in file.universe}
+        traded = {
+            entry if entry in universe.tiers else universe.tier_of(entry)
+            for entry in file.universe
+            if entry not in nothing
+        }
         for name in sorted(traded - set(sizes)):
             if nearest(name, unknown):
                 continue

@@ -151,7 +151,7 @@ def test_a_running_session_answers_and_stops_cleanly(
     run(project, "paper", "reset", code=1)
     began = time.monotonic()
     assert run_json(project, "halt", "--reason", "coffee")["state"] == "halted"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert run_json(project, "status")["state"] == "halted"
     run_json(project, "anchor", "reset")
     assert run_json(project, "resume", "--reason", "done")["state"] == "active"

@@ -165,6 +165,6 @@ CODES: list[Code] = [
         "see prices scaled by the new ones from now on. `why` cannot repeat the account any more.",
         "a vendor that puts a dividend right weeks later, or a file of events put beside the "
         "candles after the account had traded",
-        "Compare with `paperbot data list --events`; `paperbot paper reset` starts a fresh account.",
+        "Compare with `paperbot data list --events`; `paperbot paper reset` makes a new account.",
     ),
 ]

@@ -21,6 +21,9 @@ from tests.property.kernel_worlds import MINUTE, World, make_world, seeds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: The first world that is run compiled waits for the compiler, on a busy machine for long.
+pytestmark = pytest.mark.timeout(240)
+
 #: Fields of a slot that only serve `idle` or that `idle` may leave behind.
 BOOKKEEPING = {"water", "wake_low", "wake_high", "wake_row", "wake_ts"}
 

@@ -317,7 +317,8 @@ class Plugins:
             if known
             else "a plugin that is installed"
         )
-        text = f"no installed plugin has a {kind} `{name}`"
+        article = "an" if kind[0] in "aeiou" else "a"
+        text = f"no installed plugin has {article} {kind} `{name}`"
         return Diagnostic("PB5008", text, _span(place), expected=expected, help=help_)
 
     def _duplicate(self, kind: str, name: str) -> Diagnostic | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: The id of a trade that has none.
 NO_ID = -1
 
+#: Trades are between these times: 1990 and 2200, UTC ms. Anything else is another unit or a fault.
+FIRST_MS, STOP_MS = 631_152_000_000, 7_258_118_400_000
+
 
 class Ids(StrEnum):
     """What the ids of a series count; two kinds in one series would count trades twice."""
@@ -157,10 +160,12 @@ def tidy(rows: Trades, ids: Ids, unreadable: Mask, suspicious: Mask) -> tuple[Tr
     Args:
         rows: as the file has them, in its order.
         ids: what the ids of `rows` are.
-        unreadable: rows without a time or with a field that is no number, shape (n,).
+        unreadable: rows without a time or with a field that is no number, shape (n,). Times that
+            no exchange has ever had are none.
         suspicious: rows that the tape marks as such, shape (n,).
     """
     bad = unreadable | ~(good_numbers(rows.price) & good_numbers(rows.amount))
+    bad |= (rows.ts < FIRST_MS) | (rows.ts >= STOP_MS)
     doubtful = suspicious & ~bad
     drop = bad | doubtful
     trades = rows.take(~drop) if drop.any() else rows

@@ -48,7 +48,7 @@ def test_from_files_to_a_backtest(files: Path, tmp_path: Path, root: Path) -> No
     assert (row["kind"], row["sources"]) == ("trades", 4)
     assert (row["rows"], row["days"], row["ids"], len(row["covered"])) == (16_000, 4, "trade", 1)
     listed = run("list", lake=lake).output
-    assert "2024-08-08T00:00 to 2024-08-12T00:00" in listed
+    assert "2024-08-08 to 2024-08-12" in listed
     assert "4 sources, 4 days" in listed
     checked = run("check", lake=lake)
     assert (checked.exit_code, checked.output) == (0, "binance BTC/USDT: 16,000 trades, ok\n")

@@ -214,3 +214,14 @@ def test_suspicious_ticks_are_left_out(tmp_path: Path, market_data: Path) -> Non
     found = read_trades(tmp_path / "IBM_trades.parquet")
     assert (found.log.suspicious, found.log.bad) == (85, 0)
     assert len(found.trades) == 84_716 - 85
+
+
+@pytest.mark.parametrize("time", ["0001-01-01D00:00:00.0", "9999-12-31D23:59:59.999999999"])
+def test_a_time_that_no_exchange_has_had_is_a_bad_row(tmp_path: Path, time: str) -> None:
+    lines = ["timestamp,symbol,side,size,price,homeNotional,foreignNotional,trdMatchID"]
+    rows = ["2018-09-01D04:03:41.128828000", time]
+    lines += [f"{at},XBTUSD,Buy,10,7000,0.5,3500,{k}" for k, at in enumerate(rows)]
+    path = tmp_path / "XBTUSD_trades.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = read_trades(path, "XBTUSD")
+    assert (len(found.trades), found.log.bad) == (1, 1)

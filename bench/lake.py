@@ -29,11 +29,11 @@ from bench.run import keep
 from bench.table import render
 from paperbot_core.config.settings import DataGates
 from paperbot_core.domain.market import MINUTE_MS
-from paperbot_core.market.checks import check_file
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.lake import Lake, SeriesKey
-from paperbot_core.market.lake_gold import build_gold
-from paperbot_core.market.lake_import import ImportRequest, import_file
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.checks import check_file
+from paperbot_core.market.lake.gold import build_gold
+from paperbot_core.market.lake.intake import ImportRequest, import_file
+from paperbot_core.market.lake.layout import Lake, SeriesKey
 
 SEED = 7
 SYMBOLS = 10

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from paperbot_core.domain.market import MINUTE_MS
-from paperbot_core.market.lake_trades import trades_table
-from paperbot_core.market.trades import Trades
-from paperbot_core.market.trades_bars import dollar_bars, tick_bars, time_bars, volume_bars
-from paperbot_core.market.trades_read import read_trades
+from paperbot_core.market.lake.trades import trades_table
+from paperbot_core.market.trades.bars import dollar_bars, tick_bars, time_bars, volume_bars
+from paperbot_core.market.trades.read import read_trades
+from paperbot_core.market.trades.trades import Trades
 
 ROWS = 525_600
 RUNS = 5

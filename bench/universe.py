@@ -26,9 +26,9 @@ from bench.run import keep
 from paperbot_core.api import Ticker
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.market.membership_record import append_record, first_seen, load_record
-from paperbot_core.market.selection import Snapshot, select
-from paperbot_core.market.tickers import (
+from paperbot_core.market.universe.membership_record import append_record, first_seen, load_record
+from paperbot_core.market.universe.selection import Snapshot, select
+from paperbot_core.market.universe.tickers import (
     Tickers,
     facts_from_tickers,
     read_tickers,

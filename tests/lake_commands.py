@@ -13,7 +13,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from paperbot_core.cli import cli
-from paperbot_core.market.lake import Lake
+from paperbot_core.market.lake.layout import Lake
 
 
 def run(*arguments: str | Path, lake: Path) -> Result:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from paperbot_core.domain.market import Candles
-from paperbot_core.market.arrow import to_array
-from paperbot_core.market.columns import VALUES
-from paperbot_core.market.lake import Lake, SeriesKey
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.lake_gold import build_gold
-from paperbot_core.market.lake_import import Imported, ImportRequest, import_file
-from paperbot_core.market.lake_silver import read_series
+from paperbot_core.market.candles.arrow import to_array
+from paperbot_core.market.candles.columns import VALUES
+from paperbot_core.market.lake.files import write_candles
+from paperbot_core.market.lake.gold import build_gold
+from paperbot_core.market.lake.intake import Imported, ImportRequest, import_file
+from paperbot_core.market.lake.layout import Lake, SeriesKey
+from paperbot_core.market.lake.silver import read_series
 from tests.candle_files import HOUR, START, walk_table
 
 ROWS = 1_000  # January to the middle of February

@@ -19,7 +19,7 @@ from pydantic import Field
 from paperbot_core.api import Candles, Component, HistoryPage, Notice, StrictModel, hookimpl
 from paperbot_core.api.fetch import fetch
 from paperbot_core.config.settings import Settings
-from paperbot_core.market.nightly_run import NightlyRequest
+from paperbot_core.market.nightly.run import NightlyRequest
 from paperbot_core.plugins import Plugins
 from paperbot_core.testing.builders import random_candles
 

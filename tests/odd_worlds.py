@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from paperbot_core.domain.market import DAY_MS, Candles, timeframe_ms
-from paperbot_core.market.membership_record import RECORD_NAME, append_record
-from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.universe.membership_record import RECORD_NAME, append_record
+from paperbot_core.market.universe.selection import Snapshot
 from tests import session_world as sw
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "JUNK/USDT", "ODD/BTC")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from paperbot_core.domain.market import DAY_MS, Candles
-from paperbot_core.market.events import make_events
-from paperbot_core.market.events_files import events_path
-from paperbot_core.market.events_table import write_events
+from paperbot_core.market.events.events import make_events
+from paperbot_core.market.events.files import events_path
+from paperbot_core.market.events.table import write_events
 from tests import session_world as sw
 
 MONDAY = sw.START

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from paperbot_core.market.trades import Trades
+from paperbot_core.market.trades.trades import Trades
 
 DAY = 86_400_000
 START = 1_723_075_200_000  # 2024-08-08T00:00Z

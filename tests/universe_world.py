@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, Candles
-from paperbot_core.market.membership import Membership
-from paperbot_core.market.membership_record import snapshot_line
-from paperbot_core.market.selection import MarketFacts, Snapshot
+from paperbot_core.market.universe.membership import Membership
+from paperbot_core.market.universe.membership_record import snapshot_line
+from paperbot_core.market.universe.selection import MarketFacts, Snapshot
 
 NAN = float("nan")
 #: 2024-01-10 00:00 UTC.

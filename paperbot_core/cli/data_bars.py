@@ -11,7 +11,7 @@ from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
 from paperbot_core.cli.data_options import lake_option, open_lake
 
 if TYPE_CHECKING:
-    from paperbot_core.market.trades_bars import BarRule
+    from paperbot_core.market.trades.bars import BarRule
 
 
 @click.command("bars")
@@ -49,9 +49,9 @@ def bars(
     in the lake up to date.
     """
     from paperbot_core.domain.counting import counted
-    from paperbot_core.market.lake import check_venue
-    from paperbot_core.market.lake_trades import trades_key
-    from paperbot_core.market.lake_trades_bars import (
+    from paperbot_core.market.lake.layout import check_venue
+    from paperbot_core.market.lake.trades import trades_key
+    from paperbot_core.market.lake.trades_bars import (
         BuiltBars,
         build_bars,
         known_trades,
@@ -101,7 +101,7 @@ def _rule(
     """
     from paperbot_core.diagnostics import user_error
     from paperbot_core.domain.market import timeframe_ms
-    from paperbot_core.market.trades_bars import BarKind, BarRule
+    from paperbot_core.market.trades.bars import BarKind, BarRule
 
     length: int | None = None
     if timeframe is not None:

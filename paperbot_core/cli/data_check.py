@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from paperbot_core.config.settings import DataGates
     from paperbot_core.diagnostics import Diagnostic
-    from paperbot_core.market.checks import Finding, SeriesReport
-    from paperbot_core.market.lake import Lake
-    from paperbot_core.market.lake_check import StoredReport
-    from paperbot_core.market.names import CandleFile
+    from paperbot_core.market.candles.names import CandleFile
+    from paperbot_core.market.checks.checks import Finding, SeriesReport
+    from paperbot_core.market.lake.check import StoredReport
+    from paperbot_core.market.lake.layout import Lake
 
 #: Columns of the table: keys of a row, and what stands above them.
 _COUNTS = {
@@ -82,9 +82,9 @@ def check(
     damaged or a gate of `data.gates` in paperbot.yaml fails. Nothing is changed; --repair writes a
     new data set and says what it did.
     """
-    from paperbot_core.market.checks import Verdict, check_file, worst
-    from paperbot_core.market.checks_find import find_files
-    from paperbot_core.market.checks_repair import repair
+    from paperbot_core.market.checks.checks import Verdict, check_file, worst
+    from paperbot_core.market.checks.find import find_files
+    from paperbot_core.market.checks.repair import repair
 
     warnings: list[Diagnostic] = []
     gates = read_data_settings(project).gates
@@ -104,7 +104,7 @@ def check(
     repairs = repair(files, repair_to) if repair_to else []
     if html:
         from paperbot_core.cli.data_page import render_page
-        from paperbot_core.market.lake_files import write_bytes
+        from paperbot_core.market.lake.files import write_bytes
 
         write_bytes(html, render_page(reports).encode("utf-8"))
     _show_warnings(warnings)
@@ -128,9 +128,9 @@ def _check_lake(
 
     A timeframe is one of candles, so it leaves out the others.
     """
-    from paperbot_core.market.lake_check import check_series, check_stored
-    from paperbot_core.market.lake_dataset import Kind
-    from paperbot_core.market.lake_export import nothing_of
+    from paperbot_core.market.lake.check import check_series, check_stored
+    from paperbot_core.market.lake.dataset import Kind
+    from paperbot_core.market.lake.export import nothing_of
 
     reports, stored = [], []
     if kind in (None, Kind.CANDLES.value):

@@ -15,9 +15,9 @@ from paperbot_core.cli.data_settings import read_data_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paperbot_core.market.download import Downloaded
-    from paperbot_core.market.download_pages import Patience, Progress
-    from paperbot_core.market.trades_download import TradesDownloaded
+    from paperbot_core.market.download.download import Downloaded
+    from paperbot_core.market.download.pages import Patience, Progress
+    from paperbot_core.market.trades.download import TradesDownloaded
 
 _KIND = "data_source"
 _SHOW_EVERY_S = 2.0
@@ -111,7 +111,7 @@ def _bars(
 ) -> tuple[dict[str, Any], Callable[[], None]]:  # fmt: skip
     import asyncio
 
-    from paperbot_core.market.download import Download, Wanted
+    from paperbot_core.market.download.download import Download, Wanted
     from paperbot_core.market.timerange import parse_time
 
     # Raw files stay beside the candles made of them, so that other timeframes need no network.
@@ -132,10 +132,10 @@ def _trades(
 ) -> tuple[dict[str, Any], Callable[[], None]]:  # fmt: skip
     import asyncio
 
-    from paperbot_core.market.lake import check_venue
-    from paperbot_core.market.lake_dataset import ImportRequest
+    from paperbot_core.market.lake.dataset import ImportRequest
+    from paperbot_core.market.lake.layout import check_venue
     from paperbot_core.market.timerange import parse_time
-    from paperbot_core.market.trades_download import TradesDownload
+    from paperbot_core.market.trades.download import TradesDownload
 
     request = ImportRequest(check_venue(venue), _now_ms(), symbol, repair=repair)
     start = parse_time(since)
@@ -156,7 +156,7 @@ def _source(
     project: Path, name: str, options: Sequence[str], cache: Path, force: bool
 ) -> tuple[Any, Patience]:
     """Return the source, built, and the patience with it. Raw files are kept in `cache`."""
-    from paperbot_core.market.download_pages import Patience
+    from paperbot_core.market.download.pages import Patience
     from paperbot_core.plugins import Plugins
 
     settings = read_data_settings(project)

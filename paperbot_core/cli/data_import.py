@@ -12,7 +12,7 @@ from paperbot_core.cli.data_options import KINDS, lake_option, open_lake, repair
 
 if TYPE_CHECKING:
     from paperbot_core.diagnostics import Diagnostic
-    from paperbot_core.market.lake_dataset import Imported
+    from paperbot_core.market.lake.dataset import Imported
 
 
 @click.command("import")
@@ -58,11 +58,11 @@ def import_(
     """
     import time
 
-    from paperbot_core.market.formats import LAYOUTS
-    from paperbot_core.market.lake import check_venue
-    from paperbot_core.market.lake_dataset import ImportRequest, Kind
-    from paperbot_core.market.lake_import import import_files
-    from paperbot_core.market.lake_kinds import importable
+    from paperbot_core.market.formats.formats import LAYOUTS
+    from paperbot_core.market.lake.dataset import ImportRequest, Kind
+    from paperbot_core.market.lake.intake import import_files
+    from paperbot_core.market.lake.kinds import importable
+    from paperbot_core.market.lake.layout import check_venue
 
     if layout is not None and layout not in LAYOUTS:
         raise click.BadParameter(f"`{layout}` is none of {', '.join(LAYOUTS)}", param_hint="layout")

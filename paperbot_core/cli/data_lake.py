@@ -45,8 +45,8 @@ def export(
     Prices are those of their day. With --adjusted, past bars are told in shares of the last day,
     by the splits that were imported (`data import`).
     """
-    from paperbot_core.market.lake_export import Adjustment, select
-    from paperbot_core.market.lake_export import export as export_series
+    from paperbot_core.market.lake.export import Adjustment, select
+    from paperbot_core.market.lake.export import export as export_series
     from paperbot_core.market.timerange import parse_time
 
     if (dividends or as_of) and not adjusted:
@@ -67,7 +67,7 @@ def export(
 def prune(project: Path, dry_run: bool, bronze: bool, lake_dir: Path | None, as_json: bool) -> None:
     """Remove what serves nobody: leftovers of crashes, replaced parts, bars without a series."""
     from paperbot_core.domain.counting import counted
-    from paperbot_core.market.lake_prune import find_waste, remove
+    from paperbot_core.market.lake.prune import find_waste, remove
 
     lake = open_lake(project, lake_dir)
     with lake.writing():
@@ -96,7 +96,7 @@ def sql(project: Path, query: str, lake_dir: Path | None, as_json: bool) -> None
     All have venue, symbol, ts, time; silver and gold have timeframe, open, high, low, close,
     volume; trades has price, amount, side, id; events has split, dividend.
     """
-    from paperbot_core.market.lake_sql import query as run_query
+    from paperbot_core.market.lake.sql import query as run_query
 
     answer = run_query(open_lake(project, lake_dir), query)
     if as_json:

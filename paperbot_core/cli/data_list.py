@@ -11,7 +11,7 @@ from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
 from paperbot_core.cli.data_options import lake_option, only_symbol, only_venue, open_lake
 
 if TYPE_CHECKING:
-    from paperbot_core.market.lake import Lake
+    from paperbot_core.market.lake.layout import Lake
 
 #: Letters of a date, and the place of the number of rows in a line.
 _DAY, _ROWS = 10, 3
@@ -37,7 +37,7 @@ def list_(
     Of trades, days and holes are told too; of candles, whether the bars made of them are up to
     date.
     """
-    from paperbot_core.market.lake_events import list_events
+    from paperbot_core.market.lake.events import list_events
 
     lake = open_lake(project, lake_dir)
     found = list_events(lake) if events else [_row(lake, one) for one in lake.manifests()]
@@ -60,9 +60,9 @@ def list_(
 
 def _row(lake: Lake, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of a data set, for JSON; times are UTC ms, null where it has no rows."""
-    from paperbot_core.market.lake_dataset import Kind, key_of
-    from paperbot_core.market.lake_gold import is_current, longer_bars
-    from paperbot_core.market.lake_trades import covered
+    from paperbot_core.market.lake.dataset import Kind, key_of
+    from paperbot_core.market.lake.gold import is_current, longer_bars
+    from paperbot_core.market.lake.trades import covered
 
     key, parts = key_of(manifest), manifest["parts"]
     kind = next(kind for kind in Kind if kind.contract == manifest["dataset"])

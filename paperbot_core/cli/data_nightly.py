@@ -40,7 +40,7 @@ def nightly(
     brought up to date all the same. A report is left under `nightly` of the state directory.
     """
     from paperbot_core.cli.secrets import load_env
-    from paperbot_core.market.nightly_run import NightlyRequest, preview, run_nightly
+    from paperbot_core.market.nightly.run import NightlyRequest, preview, run_nightly
     from paperbot_core.plugins import Plugins
 
     load_env(project)

@@ -11,7 +11,7 @@ import click
 from paperbot_core.cli.data_settings import read_data_settings
 
 if TYPE_CHECKING:
-    from paperbot_core.market.lake import Lake
+    from paperbot_core.market.lake.layout import Lake
 
 Option = Callable[[Any], Any]
 
@@ -35,6 +35,6 @@ repair_option: Option = click.option(
 
 def open_lake(project: Path, lake_dir: Path | None) -> Lake:
     """Return the lake that was asked for; a relative `data.dir` starts at the project."""
-    from paperbot_core.market.lake import Lake
+    from paperbot_core.market.lake.layout import Lake
 
     return Lake(project / read_data_settings(project).dir if lake_dir is None else lake_dir)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from paperbot_core import __version__
 from paperbot_core.domain.market import timeframe_text
-from paperbot_core.market.checks import Finding, SeriesReport, Verdict
+from paperbot_core.market.checks.checks import Finding, SeriesReport, Verdict
 from paperbot_core.market.page_style import SECURITY, STYLE
 from paperbot_core.market.timerange import minute_text
 
 if TYPE_CHECKING:
-    from paperbot_core.market.checks_time import TimeFacts
+    from paperbot_core.market.checks.time import TimeFacts
 
 _COLUMNS = (
     ("rows", "rows"),

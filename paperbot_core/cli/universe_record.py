@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from paperbot_core.config.project import Project
     from paperbot_core.config.universe import UniverseFile
     from paperbot_core.diagnostics import Diagnostic
-    from paperbot_core.market.selection import Snapshot
-    from paperbot_core.market.tickers import Tickers
+    from paperbot_core.market.universe.selection import Snapshot
+    from paperbot_core.market.universe.tickers import Tickers
 
 
 @click.command()
@@ -55,20 +55,20 @@ def refresh(
     STATE_DIR/tickers.json; or from --tickers FILE.
     """
     from paperbot_core.config.project import load_project
-    from paperbot_core.market.membership_record import (
+    from paperbot_core.market.timerange import parse_time
+    from paperbot_core.market.universe.membership_record import (
         RECORD_NAME,
         append_record,
         first_seen,
         load_record,
     )
-    from paperbot_core.market.selection import select
-    from paperbot_core.market.tickers import (
+    from paperbot_core.market.universe.selection import select
+    from paperbot_core.market.universe.tickers import (
         TICKERS_NAME,
         facts_from_tickers,
         read_tickers,
         write_tickers,
     )
-    from paperbot_core.market.timerange import parse_time
 
     _check_options(file, at, source, options)
     project = load_project(project_dir)
@@ -115,8 +115,8 @@ def _fetch(project: Project, source: str | None, options: Sequence[str]) -> Tick
 
     from paperbot_core.api.protocols import TickerSource
     from paperbot_core.diagnostics import Span, user_error
-    from paperbot_core.market.download_pages import Patience
-    from paperbot_core.market.tickers import fetch_tickers, retrying
+    from paperbot_core.market.download.pages import Patience
+    from paperbot_core.market.universe.tickers import fetch_tickers, retrying
     from paperbot_core.plugins import Plugins
 
     settings = project.settings
@@ -178,8 +178,8 @@ def record(
     record are judged by today's universe.yaml.
     """
     from paperbot_core.config.project import load_project
-    from paperbot_core.market.membership import judge_again
-    from paperbot_core.market.membership_record import (
+    from paperbot_core.market.universe.membership import judge_again
+    from paperbot_core.market.universe.membership_record import (
         RECORD_NAME,
         append_record,
         load_record,
@@ -210,9 +210,9 @@ def _reconstructed(
     old: Sequence[Snapshot],
     warnings: list[Diagnostic],
 ) -> list[Snapshot]:
-    from paperbot_core.market.membership import from_candles
-    from paperbot_core.market.membership_data import read_candidates
-    from paperbot_core.market.selection import TICKERS
+    from paperbot_core.market.universe.membership import from_candles
+    from paperbot_core.market.universe.membership_data import read_candidates
+    from paperbot_core.market.universe.selection import TICKERS
 
     candles = read_candidates(universe, paths, timeframe=timeframe, warnings=warnings)
     observed = [snapshot for snapshot in old if snapshot.source == TICKERS]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from paperbot_core.config.universe import UniverseFile
     from paperbot_core.diagnostics import Diagnostic
-    from paperbot_core.market.membership import Membership
-    from paperbot_core.market.selection import Snapshot
+    from paperbot_core.market.universe.membership import Membership
+    from paperbot_core.market.universe.selection import Snapshot
 
 _SHOWN = 20
 #: A choice older than this may be one that nobody has renewed.
@@ -56,8 +56,8 @@ def show(
     from paperbot_core.cli.universe_why import explain, why_lines
     from paperbot_core.config.project import load_project
     from paperbot_core.diagnostics.render import render_concise
-    from paperbot_core.market.membership_record import RECORD_NAME, load_record
     from paperbot_core.market.timerange import parse_time
+    from paperbot_core.market.universe.membership_record import RECORD_NAME, load_record
 
     project = load_project(project_dir)
     state, warnings = state_dir or project.state_dir, list[Any]()
@@ -108,7 +108,7 @@ def tier_rows(snapshot: Snapshot) -> dict[str, list[str]]:
 
 def refused_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return who is no member and why, as JSON knows it, by symbol."""
-    from paperbot_core.market.membership_record import refusal_row
+    from paperbot_core.market.universe.membership_record import refusal_row
 
     return [{"symbol": symbol, **refusal_row(why)} for symbol, why in snapshot.refused.items()]
 
@@ -147,8 +147,8 @@ def _membership(
 ) -> tuple[Membership, int]:
     """Return who was in when, from the best there is, and the time asked about."""
     from paperbot_core.diagnostics import user_error
-    from paperbot_core.market.membership import Membership, from_candles, static_membership
-    from paperbot_core.market.membership_data import read_candidates
+    from paperbot_core.market.universe.membership import Membership, from_candles, static_membership
+    from paperbot_core.market.universe.membership_data import read_candidates
 
     now = time.time_ns() // 1_000_000
     if paths:
@@ -183,7 +183,7 @@ def _outdated(
 ) -> Diagnostic | None:
     """Warn of a recorded choice that today's rules would not make."""
     from paperbot_core.diagnostics import Diagnostic, Severity, Span
-    from paperbot_core.market.membership import judge_again
+    from paperbot_core.market.universe.membership import judge_again
 
     if snapshot not in recorded or judge_again(universe, snapshot).tiers == snapshot.tiers:
         return None
@@ -200,7 +200,7 @@ def _kept_tickers(state: Path) -> tuple[dict[str, Any], set[str]] | None:
     Raises:
         DataError: PB3505, the file is damaged.
     """
-    from paperbot_core.market.tickers import TICKERS_NAME, read_tickers
+    from paperbot_core.market.universe.tickers import TICKERS_NAME, read_tickers
 
     path = state / TICKERS_NAME
     if not path.exists():
@@ -212,7 +212,7 @@ def _kept_tickers(state: Path) -> tuple[dict[str, Any], set[str]] | None:
 
 
 def _member_rows(membership: Membership, snapshot: Snapshot, ts: int) -> list[dict[str, Any]]:
-    from paperbot_core.market.membership_record import facts_row
+    from paperbot_core.market.universe.membership_record import facts_row
 
     rows = []
     for symbol, tier in snapshot.tiers.items():
@@ -232,9 +232,9 @@ def member_since(membership: Membership, symbol: str, ts: int) -> int | None:
 def _lines(
     universe: UniverseFile, membership: Membership, snapshot: Snapshot, ts: int
 ) -> list[str]:
-    from paperbot_core.market.membership_record import facts_row
-    from paperbot_core.market.selection import refusal_text
     from paperbot_core.market.timerange import minute_text
+    from paperbot_core.market.universe.membership_record import facts_row
+    from paperbot_core.market.universe.selection import refusal_text
 
     lines = [f"universe at {minute_text(ts)} UTC, {_chosen(snapshot, ts)}"]
     lines += _not_judged(universe, snapshot)
@@ -258,8 +258,8 @@ def _lines(
 
 
 def _chosen(snapshot: Snapshot, ts: int) -> str:
-    from paperbot_core.market.selection import STATIC
     from paperbot_core.market.timerange import minute_text
+    from paperbot_core.market.universe.selection import STATIC
 
     if snapshot.source == STATIC:
         return "from universe.yaml alone"
@@ -270,7 +270,7 @@ def _chosen(snapshot: Snapshot, ts: int) -> str:
 
 
 def _not_judged(universe: UniverseFile, snapshot: Snapshot) -> list[str]:
-    from paperbot_core.market.selection import CANDLES
+    from paperbot_core.market.universe.selection import CANDLES
 
     filters = universe.filters
     if snapshot.source != CANDLES or filters is None:

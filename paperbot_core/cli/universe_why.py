@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paperbot_core.config.universe import UniverseFile
-    from paperbot_core.market.membership import Membership
-    from paperbot_core.market.selection import Refusal, Snapshot
+    from paperbot_core.market.universe.membership import Membership
+    from paperbot_core.market.universe.selection import Refusal, Snapshot
 
 #: Changes of one symbol that are told, and how many of them before the one asked about.
 _CHANGES, _BEFORE = 15, 9
@@ -33,7 +33,7 @@ def explain(
     Raises:
         UserError: PB3509, nobody knows the symbol.
     """
-    from paperbot_core.market.membership_record import facts_row
+    from paperbot_core.market.universe.membership_record import facts_row
 
     _check_known(universe, membership, symbol, tickers or set())
     tier = snapshot.tiers.get(symbol)
@@ -64,8 +64,8 @@ def explain(
 def why_lines(found: dict[str, Any], ts: int) -> list[str]:
     """Return the answer of `explain` about the time `ts` for people."""
     from paperbot_core.cli.universe_show import facts_text
-    from paperbot_core.market.selection import Refusal, refusal_text
     from paperbot_core.market.timerange import minute_text
+    from paperbot_core.market.universe.selection import Refusal, refusal_text
 
     symbol, tier = found["symbol"], found["tier"]
     answer = f"member of tier {tier}" if tier else "no member"
@@ -130,7 +130,7 @@ def _unseen(universe: UniverseFile, snapshot: Snapshot, symbol: str) -> Refusal:
     """Return why a symbol is no member that the snapshot did not look at."""
     from paperbot_core.config.selection import Filters
     from paperbot_core.config.universe import UNLISTED
-    from paperbot_core.market.selection import Refusal, dates_refuse, name_refuses
+    from paperbot_core.market.universe.selection import Refusal, dates_refuse, name_refuses
 
     by_name = dates_refuse(universe, symbol, snapshot.ts)
     if by_name is None and universe.tier_of(symbol) == UNLISTED:

@@ -26,10 +26,10 @@ from paperbot_core.api import (
 from paperbot_core.diagnostics import did_you_mean
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.market.align import align
-from paperbot_core.market.events import make_events
-from paperbot_core.market.events_files import events_beside
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.events.events import make_events
+from paperbot_core.market.events.files import events_beside
 from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange, parse_timerange
 

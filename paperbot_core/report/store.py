@@ -17,7 +17,7 @@ import numpy as np
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError, did_you_mean
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS, Candles
-from paperbot_core.market.arrow import from_numbers, from_texts, to_array, to_floats
+from paperbot_core.market.candles.arrow import from_numbers, from_texts, to_array, to_floats
 from paperbot_core.market.resample import resample
 from paperbot_core.report.run import TABLES, Columns, SavedRun
 

@@ -15,7 +15,7 @@ from paperbot_core.diagnostics import Diagnostic
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.kernel.desk import Fills
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.membership_record import RECORD_NAME
+from paperbot_core.market.universe.membership_record import RECORD_NAME
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.check import check_project, compile_loaded
 from paperbot_core.research.conditions import condition_facts, never_chosen

@@ -12,9 +12,9 @@ from paperbot_core.config.project import LoadedStrategy, Project, load_project
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span, UserError
 from paperbot_core.features.table import FUNCTIONS
 from paperbot_core.lang.strategy import CompiledStrategy, compile_strategy
-from paperbot_core.market.adaptive import as_mode
-from paperbot_core.market.nightly_sources import source_problems
-from paperbot_core.market.regime import RegimeDetector
+from paperbot_core.market.nightly.sources import source_problems
+from paperbot_core.market.universe.adaptive import as_mode
+from paperbot_core.market.universe.regime import RegimeDetector
 from paperbot_core.plugins_signals import plugin_options
 
 if TYPE_CHECKING:

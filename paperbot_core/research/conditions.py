@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from paperbot_core.config.project import Project
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.adaptive import ModeLine
-from paperbot_core.market.membership import from_candles
-from paperbot_core.market.membership_record import load_record
-from paperbot_core.market.regime import RegimeDetector, regime_at
-from paperbot_core.market.standing import Conditions
+from paperbot_core.market.universe.adaptive import ModeLine
+from paperbot_core.market.universe.membership import from_candles
+from paperbot_core.market.universe.membership_record import load_record
+from paperbot_core.market.universe.regime import RegimeDetector, regime_at
+from paperbot_core.market.universe.standing import Conditions
 
 if TYPE_CHECKING:
     import numpy as np

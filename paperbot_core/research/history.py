@@ -16,14 +16,14 @@ from paperbot_core.diagnostics import Diagnostic, Severity, UserError, user_erro
 from paperbot_core.domain.market import DAY_MS, Candles, timeframe_ms, timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.align import align
-from paperbot_core.market.events import CorporateEvents
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.guards import RefusedBar
-from paperbot_core.market.names import CandleFile
-from paperbot_core.market.quality import gap_report
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.checks.guards import RefusedBar
+from paperbot_core.market.checks.quality import gap_report
+from paperbot_core.market.events.events import CorporateEvents
 from paperbot_core.market.resample import resample
-from paperbot_core.market.standing import Conditions, admitted
 from paperbot_core.market.timerange import TimeRange
+from paperbot_core.market.universe.standing import Conditions, admitted
 from paperbot_core.research.conditions import (
     RegimeLine,
     finest_frames,

@@ -10,9 +10,9 @@ from typing import Any
 from paperbot_core.diagnostics import user_error
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import Candles, timeframe_text
-from paperbot_core.market.events_files import events_path
-from paperbot_core.market.events_table import write_events
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.events.files import events_path
+from paperbot_core.market.events.table import write_events
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.why_record import candle_facts, request_facts

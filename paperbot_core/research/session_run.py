@@ -15,7 +15,7 @@ from paperbot_core.domain.events import EquityMarked, FillBooked, VerdictGiven
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.domain.words import Mode, Rule
 from paperbot_core.ledger.reader import JournalReader
-from paperbot_core.market.membership_record import RECORD_NAME
+from paperbot_core.market.universe.membership_record import RECORD_NAME
 from paperbot_core.research.metrics import TradeColumns, compute_metrics
 from paperbot_core.research.metrics_breakdown import breakdowns
 from paperbot_core.research.session_conditions import session_condition_facts

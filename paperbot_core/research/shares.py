@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.market.events import CorporateEvents, forward_scaled
-from paperbot_core.market.events_files import events_beside
-from paperbot_core.market.guards import RefusedBar, screen
+from paperbot_core.market.checks.guards import RefusedBar, screen
+from paperbot_core.market.events.events import CorporateEvents, forward_scaled
+from paperbot_core.market.events.files import events_beside
 from paperbot_core.market.resample import resample
 
 if TYPE_CHECKING:

@@ -22,10 +22,11 @@ from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.operators import Column
 from paperbot_core.lang.strategy import CompiledStrategy, Signals
-from paperbot_core.market.adaptive import ModeLine, mode_choosers
-from paperbot_core.market.guards import stale_rows
-from paperbot_core.market.regime import regime_at
-from paperbot_core.market.standing import (
+from paperbot_core.market.checks.guards import stale_rows
+from paperbot_core.market.timerange import TimeRange
+from paperbot_core.market.universe.adaptive import ModeLine, mode_choosers
+from paperbot_core.market.universe.regime import regime_at
+from paperbot_core.market.universe.standing import (
     Eligibility,
     Standings,
     condition_codes,
@@ -33,7 +34,6 @@ from paperbot_core.market.standing import (
     tier_line,
     with_chosen,
 )
-from paperbot_core.market.timerange import TimeRange
 from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import SignalSource

@@ -28,8 +28,8 @@ from paperbot_core.kernel.desk import Desk, SlotKey
 from paperbot_core.kernel.inputs import Inputs
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.market.timerange import iso_time
+from paperbot_core.market.universe.membership_record import RECORD_NAME
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.backtest import Prepared, prepare

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from paperbot_core.lang.columns import Columns
-from paperbot_core.market.adaptive import ModeChooser
+from paperbot_core.market.universe.adaptive import ModeChooser
 
 Row = dict[str, Any]
 

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from paperbot_core.diagnostics import DataError, Diagnostic, Span, UserError, user_error
-from paperbot_core.market.events_files import events_file
+from paperbot_core.market.events.files import events_file
 from paperbot_core.market.timerange import TimeRange
 
 if TYPE_CHECKING:
     from paperbot_core.config.project import Project
-    from paperbot_core.market.names import CandleFile
+    from paperbot_core.market.candles.names import CandleFile
     from paperbot_core.research.request import BacktestRequest
 
 #: The replaced files of a request, as the user named them.

@@ -19,9 +19,9 @@ from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.kernel.words import HALT_MANUAL
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.reader import JournalReader
-from paperbot_core.market.membership_record import RECORD_NAME
-from paperbot_core.market.standing import admitted
 from paperbot_core.market.timerange import TimeRange
+from paperbot_core.market.universe.membership_record import RECORD_NAME
+from paperbot_core.market.universe.standing import admitted
 from paperbot_core.research.backtest import Prepared
 from paperbot_core.research.check import check_project
 from paperbot_core.research.conditions import finest_frames, know, regime_line, with_regime

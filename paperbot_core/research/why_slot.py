@@ -16,8 +16,8 @@ from paperbot_core.kernel import words as w
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.regimes import regime_name
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.selection import Refusal
-from paperbot_core.market.standing import Conditions, barred_text
+from paperbot_core.market.universe.selection import Refusal
+from paperbot_core.market.universe.standing import Conditions, barred_text
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.research.why_conditions import (
     condition_rows,

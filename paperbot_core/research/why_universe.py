@@ -6,9 +6,9 @@ from typing import Any
 
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.selection import Refusal, refusal_text
-from paperbot_core.market.standing import Conditions
 from paperbot_core.market.timerange import minute_text
+from paperbot_core.market.universe.selection import Refusal, refusal_text
+from paperbot_core.market.universe.standing import Conditions
 
 Row = dict[str, Any]
 

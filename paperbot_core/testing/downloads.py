@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paperbot_core.market.download import Download, Downloaded, Wanted
+from paperbot_core.market.download.download import Download, Downloaded, Wanted
 from paperbot_core.market.timerange import parse_time
 
 __all__ = ["Downloaded", "download"]

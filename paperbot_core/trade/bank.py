@@ -9,7 +9,7 @@ from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import Bar
 from paperbot_core.lang.live import Live
 from paperbot_core.lang.strategy import CompiledStrategy, share_live
-from paperbot_core.market.adaptive import mode_choosers
+from paperbot_core.market.universe.adaptive import mode_choosers
 from paperbot_core.plugins_signals import BarSignals, SignalSource
 from paperbot_core.trade.conditions import Conditions, Key
 from paperbot_core.trade.feed import group

@@ -17,7 +17,7 @@ from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span,
 from paperbot_core.domain.words import Mode
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.ledger.journal import JOURNAL_NAME
-from paperbot_core.market.membership_record import RECORD_NAME
+from paperbot_core.market.universe.membership_record import RECORD_NAME
 from paperbot_core.plugins import Plugins
 from paperbot_core.plugins_guard import Deadline
 from paperbot_core.plugins_signals import SignalSource

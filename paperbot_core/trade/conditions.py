@@ -18,13 +18,13 @@ from paperbot_core.domain.events import ConditionChanged
 from paperbot_core.domain.market import Bar, timeframe_text
 from paperbot_core.domain.words import Rule
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.adaptive import ModeChooser, ModeLive
-from paperbot_core.market.guards import RefusedBar, StaleGuard, TickGuard
-from paperbot_core.market.membership import MembershipBook
-from paperbot_core.market.membership_record import load_record
-from paperbot_core.market.regime import RegimeDetector
-from paperbot_core.market.selection import Snapshot, refusal_text
-from paperbot_core.market.standing import barred_text
+from paperbot_core.market.checks.guards import RefusedBar, StaleGuard, TickGuard
+from paperbot_core.market.universe.adaptive import ModeChooser, ModeLive
+from paperbot_core.market.universe.membership import MembershipBook
+from paperbot_core.market.universe.membership_record import load_record
+from paperbot_core.market.universe.regime import RegimeDetector
+from paperbot_core.market.universe.selection import Snapshot, refusal_text
+from paperbot_core.market.universe.standing import barred_text
 
 #: A symbol and a length of bars in ms.
 Key = tuple[str, int]

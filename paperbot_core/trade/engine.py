@@ -17,7 +17,7 @@ from paperbot_core.kernel.fills import release, settle_event
 from paperbot_core.kernel.match import whole
 from paperbot_core.kernel.plain import PlainKernel
 from paperbot_core.lang.strategy import SignalRow
-from paperbot_core.market.standing import Eligibility
+from paperbot_core.market.universe.standing import Eligibility
 from paperbot_core.plugins_guard import SafeRiskCheck
 from paperbot_core.plugins_review import RiskReview
 from paperbot_core.plugins_signals import BarSignals

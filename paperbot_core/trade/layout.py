@@ -14,9 +14,9 @@ from paperbot_core.domain.market import timeframe_text
 from paperbot_core.kernel.desk import Desk, Fills, Row, SlotKey, build_desk
 from paperbot_core.kernel.plan import policy_limits, strategy_plan, tier_limits
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.adaptive import choice_bars
-from paperbot_core.market.regime import RegimeDetector
-from paperbot_core.market.standing import Eligibility
+from paperbot_core.market.universe.adaptive import choice_bars
+from paperbot_core.market.universe.regime import RegimeDetector
+from paperbot_core.market.universe.standing import Eligibility
 from paperbot_core.trade.conditions import Key
 
 #: Bars of the past that a live market is asked for, at least.

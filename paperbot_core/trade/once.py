@@ -8,7 +8,7 @@ from typing import Any
 
 from paperbot_core.domain.events import RunStopped
 from paperbot_core.domain.words import Rule, TradingState
-from paperbot_core.market.adaptive import choice_bars
+from paperbot_core.market.universe.adaptive import choice_bars
 from paperbot_core.trade import notices
 from paperbot_core.trade.account import Account
 from paperbot_core.trade.feed import BarFeed, Batch, group

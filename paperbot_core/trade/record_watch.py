@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity, Span
-from paperbot_core.market.membership_record import load_record
-from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.universe.membership_record import load_record
+from paperbot_core.market.universe.selection import Snapshot
 
 
 class RecordWatch:

@@ -19,9 +19,9 @@ from paperbot_core.api import Notice, NoticeSeverity
 from paperbot_core.diagnostics import Diagnostic, PaperbotError, Severity
 from paperbot_core.diagnostics.redact import redact
 from paperbot_core.domain.market import DAY_MS, MINUTE_MS
-from paperbot_core.market.lake_files import write_json
-from paperbot_core.market.nightly_alert import is_due, notice_of
-from paperbot_core.market.nightly_run import FOLDER
+from paperbot_core.market.lake.files import write_json
+from paperbot_core.market.nightly.alert import is_due, notice_of
+from paperbot_core.market.nightly.run import FOLDER
 
 if TYPE_CHECKING:
     from paperbot_core.config.project import Project

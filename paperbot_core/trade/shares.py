@@ -23,7 +23,7 @@ from paperbot_core.diagnostics import (
 from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.corporate import CorporateEvents
 from paperbot_core.domain.market import DAY_MS, Bar
-from paperbot_core.market.events import fault_of, two_shares
+from paperbot_core.market.events.events import fault_of, two_shares
 from paperbot_core.trade.ladder import Ladder
 from paperbot_core.trade.symbols import has_symbol
 

@@ -10,7 +10,7 @@ from paperbot_core.config.project import Project
 from paperbot_core.diagnostics import Diagnostic, Severity, UserError
 from paperbot_core.domain.market import timeframe_text
 from paperbot_core.lang.strategy import CompiledStrategy
-from paperbot_core.market.standing import admitted
+from paperbot_core.market.universe.standing import admitted
 
 
 @dataclass(frozen=True, slots=True)

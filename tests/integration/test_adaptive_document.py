@@ -9,7 +9,7 @@ import pytest
 
 from paperbot_core.config.adaptive import Weights
 from paperbot_core.domain.market import MINUTE_MS
-from paperbot_core.market.adaptive import MEASURES, choice_bars
+from paperbot_core.market.universe.adaptive import MEASURES, choice_bars
 from paperbot_core.report.html import render_html
 from paperbot_core.report.modes import mode_shares
 from paperbot_core.report.run import SavedRun

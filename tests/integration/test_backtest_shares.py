@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from paperbot_core.domain.market import DAY_MS, Candles
-from paperbot_core.market.events import adjusted, make_events
-from paperbot_core.market.events_files import events_beside, events_path
-from paperbot_core.market.events_table import write_events
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.events.events import adjusted, make_events
+from paperbot_core.market.events.files import events_beside, events_path
+from paperbot_core.market.events.table import write_events
+from paperbot_core.market.lake.files import write_candles
 from paperbot_core.market.timerange import TimeRange, parse_time
 from paperbot_core.research.backtest import BacktestResult, prepare, run_backtest
 from paperbot_core.research.request import BacktestRequest

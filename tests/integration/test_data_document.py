@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pyarrow import csv, feather
 
 from paperbot_core.cli import cli
-from paperbot_core.market.lake import Lake
+from paperbot_core.market.lake.layout import Lake
 from tests.candle_files import walk_table
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from paperbot_core.market.arrow import to_array
-from paperbot_core.market.checks_moves import find_splits
-from paperbot_core.market.events import adjusted, forward_factor, forward_scaled
-from paperbot_core.market.events_files import events_beside
-from paperbot_core.market.files import find_candles, read_candles
+from paperbot_core.market.candles.arrow import to_array
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.moves import find_splits
+from paperbot_core.market.events.events import adjusted, forward_factor, forward_scaled
+from paperbot_core.market.events.files import events_beside
 from tests.candle_files import walk_table
 from tests.lake_commands import json_of, run
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pyarrow import csv
 
 from paperbot_core.cli import cli
-from paperbot_core.market.lake import Lake
+from paperbot_core.market.lake.layout import Lake
 from tests.candle_files import walk_table, write_walk
 from tests.lake_commands import digests, json_of, kill_imports, names, run, start_import
 

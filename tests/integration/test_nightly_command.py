@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.lake import Lake, SeriesKey
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.lake.layout import Lake, SeriesKey
 from paperbot_core.testing.archive import Archive
 from tests import nightly_world as nw
 from tests import session_world as sw

@@ -10,8 +10,8 @@ import pytest
 
 from paperbot_core.domain.market import HOUR_MS
 from paperbot_core.ledger.verify import verify
-from paperbot_core.market.membership_record import RECORD_NAME
 from paperbot_core.market.resample import resample
+from paperbot_core.market.universe.membership_record import RECORD_NAME
 from paperbot_core.research.backtest import prepare
 from paperbot_core.research.request import BacktestRequest
 from paperbot_core.research.simulate import PRICES

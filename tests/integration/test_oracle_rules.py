@@ -14,11 +14,11 @@ from paperbot_core.config.selection import Regime
 from paperbot_core.config.universe import UniverseFile
 from paperbot_core.domain.market import HOUR_MS, Candles
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.guards import screen, stale_rows
-from paperbot_core.market.membership import from_candles
-from paperbot_core.market.regime import RegimeDetector
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.guards import screen, stale_rows
 from paperbot_core.market.resample import resample
+from paperbot_core.market.universe.membership import from_candles
+from paperbot_core.market.universe.regime import RegimeDetector
 from tests.oracle.build import PRICES
 from tests.oracle.conditions import believed, regimes, stale_closes
 from tests.oracle.universe import Series, members

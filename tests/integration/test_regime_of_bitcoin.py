@@ -10,9 +10,9 @@ import pytest
 from paperbot_core.config.selection import REGIMES, Regime
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, Candles
 from paperbot_core.lang.regimes import regime_code
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.regime import RegimeDetector, regime_at
+from paperbot_core.market.candles.files import find_candles, read_candles
 from paperbot_core.market.resample import resample
+from paperbot_core.market.universe.regime import RegimeDetector, regime_at
 
 #: 2018-01-01, 2020-03-12, 2021-05-19 and 2022-11-09, 12:00 UTC but for the first.
 FIRST = 1_514_764_800_000

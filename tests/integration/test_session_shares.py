@@ -26,11 +26,11 @@ from paperbot_core.ledger.export import ExportFormat, export
 from paperbot_core.ledger.reader import JournalReader
 from paperbot_core.ledger.rebuild import rebuild
 from paperbot_core.ledger.verify import verify
-from paperbot_core.market.events import make_events
-from paperbot_core.market.events_files import events_path
-from paperbot_core.market.events_table import write_events
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.events.events import make_events
+from paperbot_core.market.events.files import events_path
+from paperbot_core.market.events.table import write_events
 from paperbot_core.market.timerange import TimeRange, parse_timerange
 from paperbot_core.plugins import Plugins
 from paperbot_core.research.backtest import run_backtest

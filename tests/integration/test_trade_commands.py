@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from paperbot_core.cli import cli
 from paperbot_core.domain.market import Candles
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
 from tests.candle_files import write_walk
 from tests.lake_commands import digests, json_of, kill_imports, names, run, start_import
 from tests.trade_files import binance_csv, walk, zipped

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from paperbot_core.cli import cli
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.membership_record import load_record
+from paperbot_core.market.lake.files import write_candles
+from paperbot_core.market.universe.membership_record import load_record
 from tests.universe_world import DAY, DAY_MS, candles
 
 UNIVERSE = """

@@ -8,9 +8,9 @@ import pytest
 
 from paperbot_core.config.universe import UNLISTED, UniverseFile
 from paperbot_core.domain.market import Bar, Candles
-from paperbot_core.market.membership import Membership, MembershipBook, from_candles
-from paperbot_core.market.membership_data import read_candidates
 from paperbot_core.market.timerange import parse_time
+from paperbot_core.market.universe.membership import Membership, MembershipBook, from_candles
+from paperbot_core.market.universe.membership_data import read_candidates
 from tests.universe_world import written
 
 UNIVERSE = UniverseFile.model_validate(

@@ -14,8 +14,8 @@ from paperbot_core.domain.market import Candles, Instrument, timeframe_ms
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.compiled import CompiledStrategy
 from paperbot_core.lang.strategy import batch_signals
-from paperbot_core.market.events_files import events_beside
-from paperbot_core.market.files import read_candles
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.events.files import events_beside
 from paperbot_core.market.resample import resample
 from paperbot_core.market.timerange import TimeRange
 from paperbot_core.research.backtest import Prepared

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.market import Candles, timeframe_ms
-from paperbot_core.market.checks import Series, check_file, check_rows
-from paperbot_core.market.checks_rows import bad_rows, clean
-from paperbot_core.market.formats import recognise
-from paperbot_core.market.names import CandleFile
-from paperbot_core.market.quality import find_faults, gap_report
-from paperbot_core.market.raw import RawBars, read_raw
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.candles.raw import RawBars, read_raw
+from paperbot_core.market.checks.checks import Series, check_file, check_rows
+from paperbot_core.market.checks.quality import find_faults, gap_report
+from paperbot_core.market.checks.rows import bad_rows, clean
+from paperbot_core.market.formats.formats import recognise
 from tests.candle_files import HOUR, START
 
 _HEADER = b"ts,open,high,low,close,volume\n"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from paperbot_core.diagnostics import PaperbotError
-from paperbot_core.market.trades import good_numbers
-from paperbot_core.market.trades_read import read_trades
+from paperbot_core.market.trades.read import read_trades
+from paperbot_core.market.trades.trades import good_numbers
 from tests.trade_files import binance_csv, bitmex_csv, gzipped, walk, zipped
 
 WALK = walk(12)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.market import DAY_MS, Candles
-from paperbot_core.market.events import (
+from paperbot_core.market.events.events import (
     CorporateEvents,
     adjusted,
     fault_of,
@@ -19,7 +19,7 @@ from paperbot_core.market.events import (
     forward_scaled,
     make_events,
 )
-from paperbot_core.market.events_table import read_events
+from paperbot_core.market.events.table import read_events
 
 DAYS = 30
 HEADERS = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paperbot_core.config.policy import DataLimits
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, MINUTE_MS, Candles
-from paperbot_core.market.guards import HOLD_BARS, StaleGuard, TickGuard, screen, stale_rows
+from paperbot_core.market.checks.guards import HOLD_BARS, StaleGuard, TickGuard, screen, stale_rows
 
 START = 1_704_067_200_000
 LOOSEST = 10_000.0

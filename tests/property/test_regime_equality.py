@@ -16,7 +16,7 @@ from paperbot_core.domain.market import Candles
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.live import Live
 from paperbot_core.lang.strategy import LiveSignals, batch_signals, compile_strategy
-from paperbot_core.market.regime import RegimeDetector, regime_at
+from paperbot_core.market.universe.regime import RegimeDetector, regime_at
 from paperbot_core.testing.expressions import candle_columns, expressions
 
 STRATEGY = """\

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from paperbot_core.domain.market import DAY_MS
 from paperbot_core.ledger.rebuild import rebuild
 from paperbot_core.ledger.verify import verify
-from paperbot_core.market.events import make_events
-from paperbot_core.market.events_files import events_path
-from paperbot_core.market.events_table import write_events
+from paperbot_core.market.events.events import make_events
+from paperbot_core.market.events.files import events_path
+from paperbot_core.market.events.table import write_events
 from paperbot_core.trade.status import account_trades
 from tests import session_world as sw
 from tests.share_world import RULES, days, make_project

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperbot_core.domain.market import bucket_open
-from paperbot_core.market.trades import Ids, Trades, tidy
-from paperbot_core.market.trades_bars import (
+from paperbot_core.market.trades.bars import (
     COLUMNS,
     BarBuilder,
     BarKind,
@@ -16,6 +15,7 @@ from paperbot_core.market.trades_bars import (
     TradeBars,
     joined_bars,
 )
+from paperbot_core.market.trades.trades import Ids, Trades, tidy
 
 amounts = st.one_of(
     st.sampled_from([0.1, 0.2, 0.3, 1.0, 1e-8, 7.7]),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from paperbot_core.config.universe import UNLISTED, UniverseFile, day_ms
 from paperbot_core.domain.market import Candles
-from paperbot_core.market.membership import Membership, MembershipBook, from_candles
-from paperbot_core.market.selection import MarketFacts, Snapshot, candidates, select
+from paperbot_core.market.universe.membership import Membership, MembershipBook, from_candles
+from paperbot_core.market.universe.selection import MarketFacts, Snapshot, candidates, select
 from tests.universe_world import (
     DAY,
     DAY_MS,

@@ -12,12 +12,12 @@ import pytest
 
 from paperbot_core.api import Candles, DataSource, Diagnostic, HistoryPage, RetryableError
 from paperbot_core.diagnostics import DataError, PaperbotError, PluginError, UserError
-from paperbot_core.market.download import Download, Downloaded, Wanted
-from paperbot_core.market.download_join import cut, joined
-from paperbot_core.market.download_lock import only_writer
-from paperbot_core.market.download_pages import Patience, Progress
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.download.download import Download, Downloaded, Wanted
+from paperbot_core.market.download.join import cut, joined
+from paperbot_core.market.download.lock import only_writer
+from paperbot_core.market.download.pages import Patience, Progress
 from paperbot_core.testing.builders import START_TS, random_candles
 from paperbot_core.testing.contracts import DataSourceContract
 

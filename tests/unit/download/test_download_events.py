@@ -19,9 +19,9 @@ from paperbot_core.api import (
     RetryableError,
 )
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.market.events_files import events_beside, events_path
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.events.files import events_beside, events_path
 from paperbot_core.testing.builders import random_candles
 from paperbot_core.testing.downloads import Downloaded, download
 

@@ -18,7 +18,7 @@ from paperbot_core.config.yaml_source import parse_yaml
 from paperbot_core.domain.market import Candles
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.strategy import CompiledStrategy, batch_signals, compile_strategy
-from paperbot_core.market.regime import RegimeDetector
+from paperbot_core.market.universe.regime import RegimeDetector
 from paperbot_core.plugins_signals import SignalSource
 from paperbot_core.testing.builders import plugins_of, random_candles
 

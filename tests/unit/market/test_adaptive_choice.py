@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from paperbot_core.config.adaptive import Adaptive
 from paperbot_core.domain.market import HOUR_MS, Candles
 from paperbot_core.lang.columns import Columns
-from paperbot_core.market.adaptive import ModeChooser, measure_text
 from paperbot_core.market.resample import resample
+from paperbot_core.market.universe.adaptive import ModeChooser, measure_text
 from tests import session_world as sw
 
 WINDOW = 4

@@ -15,9 +15,9 @@ from pyarrow import csv, feather, parquet
 
 from paperbot_core.diagnostics import DataError, Diagnostic, UserError
 from paperbot_core.diagnostics.codes import CODES
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.names import CandleFile, parse_candle_name
-from paperbot_core.market.quality import gap_report
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.candles.names import CandleFile, parse_candle_name
+from paperbot_core.market.checks.quality import gap_report
 
 HOUR = 3_600_000
 START = 1_609_459_200_000  # 2021-01-01T00:00Z
@@ -243,9 +243,9 @@ def test_an_empty_file_is_refused(tmp_path: Path, suffix: str) -> None:
 
 def test_a_file_beyond_reason_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "X_1h.parquet", rows())
-    monkeypatch.setattr("paperbot_core.market.files.ROWS_MAX", 4)
+    monkeypatch.setattr("paperbot_core.market.candles.files.ROWS_MAX", 4)
     assert faults(path)[0].code == "PB6014"
-    monkeypatch.setattr("paperbot_core.market.files.BYTES_MAX", 4)
+    monkeypatch.setattr("paperbot_core.market.candles.files.BYTES_MAX", 4)
     assert faults(path)[0].code == "PB6014"
 
 

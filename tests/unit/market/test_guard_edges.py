@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from paperbot_core.domain.market import DAY_MS, HOUR_MS
-from paperbot_core.market.guards import StaleGuard, screen
+from paperbot_core.market.checks.guards import StaleGuard, screen
 from tests.unit.market.test_guards import LIMITS, START, _hours, _ms, _refused, _series, _stale
 
 

@@ -12,8 +12,8 @@ from paperbot_core.config.policy import DataLimits, PolicyFile
 from paperbot_core.config.reading import read_model
 from paperbot_core.config.yaml_source import parse_yaml
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, MINUTE_MS, Bar, Candles
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.guards import (
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.guards import (
     RefusedBar,
     StaleGuard,
     TickGuard,

@@ -13,7 +13,7 @@ from paperbot_core.config.yaml_source import parse_yaml
 from paperbot_core.diagnostics import UserError
 from paperbot_core.domain.market import Candles
 from paperbot_core.lang.regimes import regime_name
-from paperbot_core.market.regime import ORDER, OTHERWISE, RegimeDetector, regime_at
+from paperbot_core.market.universe.regime import ORDER, OTHERWISE, RegimeDetector, regime_at
 from paperbot_core.testing.builders import candles_of
 
 NAN = float("nan")

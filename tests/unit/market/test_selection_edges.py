@@ -8,7 +8,7 @@ import pytest
 
 from paperbot_core.config.selection import Filters
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.market.selection import (
+from paperbot_core.market.universe.selection import (
     Refusal,
     age_days,
     is_market_name,

@@ -13,9 +13,9 @@ from paperbot_core.config.project import Project
 from paperbot_core.config.selection import REGIMES
 from paperbot_core.config.universe import UNLISTED
 from paperbot_core.domain.words import Rule
-from paperbot_core.market.membership import Membership
-from paperbot_core.market.selection import Refusal, Snapshot
-from paperbot_core.market.standing import (
+from paperbot_core.market.universe.membership import Membership
+from paperbot_core.market.universe.selection import Refusal, Snapshot
+from paperbot_core.market.universe.standing import (
     Eligibility,
     Standing,
     admitted,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from paperbot_core.market.align import align
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.quality import gap_report
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.quality import gap_report
 
 DATA = os.environ.get("PAPERBOT_MARKET_DATA", "")
 needs_data = pytest.mark.skipif(not DATA, reason="PAPERBOT_MARKET_DATA is not set")

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from paperbot_core.domain.market import Candles
-from paperbot_core.market.files import read_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.files import read_candles
+from paperbot_core.market.candles.names import CandleFile
 from paperbot_core.market.resample import resample
-from paperbot_core.market.trades import Trades, no_trades
-from paperbot_core.market.trades_bars import (
+from paperbot_core.market.trades.bars import (
     BarBuilder,
     BarKind,
     BarRule,
@@ -21,7 +20,8 @@ from paperbot_core.market.trades_bars import (
     time_bars,
     volume_bars,
 )
-from paperbot_core.market.trades_read import read_trades
+from paperbot_core.market.trades.read import read_trades
+from paperbot_core.market.trades.trades import Trades, no_trades
 
 MINUTE = 60_000
 TRADES = Trades(

@@ -15,11 +15,11 @@ from paperbot_core.diagnostics import (
     RetryableError,
     UserError,
 )
-from paperbot_core.market.download_pages import Patience
-from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_dataset import ImportRequest, find_manifest
-from paperbot_core.market.lake_trades import covered, trades_key
-from paperbot_core.market.trades_download import TradesDownload, TradesDownloaded
+from paperbot_core.market.download.pages import Patience
+from paperbot_core.market.lake.dataset import ImportRequest, find_manifest
+from paperbot_core.market.lake.layout import Lake
+from paperbot_core.market.lake.trades import covered, trades_key
+from paperbot_core.market.trades.download import TradesDownload, TradesDownloaded
 from tests.trade_files import DAY, START, binance_csv, walk, zipped
 
 FIRST = START // DAY

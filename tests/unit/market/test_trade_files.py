@@ -10,9 +10,9 @@ import pytest
 from pyarrow import feather, parquet
 
 from paperbot_core.diagnostics import DataError, UserError
-from paperbot_core.market.trades import Ids, Trades
-from paperbot_core.market.trades_names import parse_trades_name
-from paperbot_core.market.trades_read import read_trades
+from paperbot_core.market.trades.names import parse_trades_name
+from paperbot_core.market.trades.read import read_trades
+from paperbot_core.market.trades.trades import Ids, Trades
 from tests.trade_files import BITMEX, DAY, START, binance_csv, bitmex_csv, gzipped, walk, zipped
 
 WALK = walk()

@@ -12,26 +12,25 @@ from pyarrow import parquet
 
 from paperbot_core.diagnostics import DataError, UserError
 from paperbot_core.domain.market import Candles
-from paperbot_core.market.checks import Verdict
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_check import check_stored
-from paperbot_core.market.lake_dataset import Kind, find_manifest
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.lake_gold import build_gold
-from paperbot_core.market.lake_import import Imported, ImportRequest, import_file
-from paperbot_core.market.lake_prune import find_waste, remove
-from paperbot_core.market.lake_sql import query
-from paperbot_core.market.lake_trades import (
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.checks import Verdict
+from paperbot_core.market.lake.check import check_stored
+from paperbot_core.market.lake.dataset import Kind, find_manifest
+from paperbot_core.market.lake.files import write_candles
+from paperbot_core.market.lake.gold import build_gold
+from paperbot_core.market.lake.intake import Imported, ImportRequest, import_file
+from paperbot_core.market.lake.layout import Lake
+from paperbot_core.market.lake.prune import find_waste, remove
+from paperbot_core.market.lake.sql import query
+from paperbot_core.market.lake.trades import (
     covered,
     import_trades,
     stored_trades,
     trades_key,
     trades_table,
 )
-from paperbot_core.market.lake_trades_bars import build_bars, event_file, lake_bars, refresh_bars
-from paperbot_core.market.trades import Trades, joined
-from paperbot_core.market.trades_bars import (
+from paperbot_core.market.lake.trades_bars import build_bars, event_file, lake_bars, refresh_bars
+from paperbot_core.market.trades.bars import (
     COLUMNS,
     BarKind,
     BarRule,
@@ -39,6 +38,7 @@ from paperbot_core.market.trades_bars import (
     tick_bars,
     time_bars,
 )
+from paperbot_core.market.trades.trades import Trades, joined
 from tests.trade_files import DAY, START, binance_csv, walk, zipped
 
 KEY = trades_key("sim", "BTC/USDT")
@@ -237,7 +237,7 @@ def test_event_bars_have_a_place_of_their_own_and_follow(lake: Lake, tmp_path: P
 def test_event_bars_are_no_candles_by_their_name(
     lake: Lake, kind: str, size: float, name: str
 ) -> None:
-    from paperbot_core.market.names import parse_candle_name
+    from paperbot_core.market.candles.names import parse_candle_name
 
     path = event_file(lake, KEY, BarRule(BarKind(kind), size))
     assert path.name == f"BTC-USDT_{name}.parquet"

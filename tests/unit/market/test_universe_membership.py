@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from paperbot_core.domain.market import Bar, Candles
-from paperbot_core.market.membership import (
+from paperbot_core.market.universe.membership import (
     Membership,
     MembershipBook,
     facts_from_bars,
@@ -19,7 +19,7 @@ from paperbot_core.market.membership import (
     refresh_times,
     static_membership,
 )
-from paperbot_core.market.selection import MarketFacts, Refusal, select
+from paperbot_core.market.universe.selection import MarketFacts, Refusal, select
 from tests.universe_world import DAY, DAY_MS, HOUR_MS, candles, fact, universe, written
 
 VOLUME = {"filters": {"min_quote_volume": 24}}

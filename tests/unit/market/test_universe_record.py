@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from paperbot_core.diagnostics import DataError, Diagnostic
-from paperbot_core.market.membership_record import (
+from paperbot_core.market.universe.membership_record import (
     append_record,
     first_seen,
     load_record,
     snapshot_line,
 )
-from paperbot_core.market.selection import MarketFacts, Snapshot, select
+from paperbot_core.market.universe.selection import MarketFacts, Snapshot, select
 from tests.universe_world import DAY, DAY_MS, NAN, fact, facts, universe, universes, written
 
 FACTS = [fact("A/USDT", 0.1 + 0.2, spread_pct=NAN), fact("B/USDT", traded=False)]
@@ -169,8 +169,8 @@ def test_a_full_disk_leaves_the_record_as_it_was(
 _WRITER = """
 import sys
 from pathlib import Path
-from paperbot_core.market.membership_record import append_record
-from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.universe.membership_record import append_record
+from paperbot_core.market.universe.selection import Snapshot
 first = int(sys.argv[2])
 for k in range(first, first + 30):
     append_record(Path(sys.argv[1]), [Snapshot(k, {"A/USDT": "core"}, {}, {}, "static")])

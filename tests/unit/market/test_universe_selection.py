@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paperbot_core.config.selection import Filters
-from paperbot_core.market.selection import (
+from paperbot_core.market.universe.selection import (
     Refusal,
     candidates,
     is_leveraged,

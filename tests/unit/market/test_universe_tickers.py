@@ -15,8 +15,8 @@ import pytest
 from paperbot_core.api import Book, Diagnostic, RetryableError, Ticker
 from paperbot_core.api.tickers import ticker_from_ccxt
 from paperbot_core.diagnostics import DataError, PaperbotError, PluginError
-from paperbot_core.market.selection import candidates, select
-from paperbot_core.market.tickers import (
+from paperbot_core.market.universe.selection import candidates, select
+from paperbot_core.market.universe.tickers import (
     Tickers,
     depth_of,
     facts_from_tickers,

@@ -15,17 +15,17 @@ from pyarrow import feather, parquet
 
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError, RetryableError, UserError
-from paperbot_core.market.checks import Verdict
-from paperbot_core.market.columns import VALUES
-from paperbot_core.market.files import find_candles, read_candles
-from paperbot_core.market.lake import Lake, SeriesKey, check_venue
-from paperbot_core.market.lake_check import check_series
-from paperbot_core.market.lake_contract import CANDLES, load_contract
-from paperbot_core.market.lake_export import export, select
-from paperbot_core.market.lake_files import sha256_of, write_atomically, write_candles
-from paperbot_core.market.lake_gold import is_current
-from paperbot_core.market.lake_packed import open_packed, packed_path
-from paperbot_core.market.lake_prune import find_waste, remove
+from paperbot_core.market.candles.columns import VALUES
+from paperbot_core.market.candles.files import find_candles, read_candles
+from paperbot_core.market.checks.checks import Verdict
+from paperbot_core.market.lake.check import check_series
+from paperbot_core.market.lake.contract import CANDLES, load_contract
+from paperbot_core.market.lake.export import export, select
+from paperbot_core.market.lake.files import sha256_of, write_atomically, write_candles
+from paperbot_core.market.lake.gold import is_current
+from paperbot_core.market.lake.layout import Lake, SeriesKey, check_venue
+from paperbot_core.market.lake.packed import open_packed, packed_path
+from paperbot_core.market.lake.prune import find_waste, remove
 from tests.candle_files import HOUR
 from tests.lake_world import KEY, ROWS, bars, build, same, store, stored, take
 
@@ -129,7 +129,7 @@ def test_a_crash_before_the_manifest_leaves_the_series_as_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("paperbot_core.market.lake_dataset.write_manifest", crash)
+        patch.setattr("paperbot_core.market.lake.dataset.write_manifest", crash)
         with pytest.raises(KeyboardInterrupt):
             take(lake, late)
     assert same(stored(lake), bars(600))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from paperbot_core.diagnostics import DataError
-from paperbot_core.market.formats import recognise
-from paperbot_core.market.formats_words import archive_name, split_pair
-from paperbot_core.market.lake_kinds import importable
+from paperbot_core.market.formats.formats import recognise
+from paperbot_core.market.formats.words import archive_name, split_pair
+from paperbot_core.market.lake.kinds import importable
 from tests.candle_files import HOUR, START
 
 #: open, high, low, close of four bars

@@ -15,8 +15,8 @@ from pyarrow import feather, parquet
 from paperbot_core.cli.data_options import KINDS
 from paperbot_core.diagnostics import DataError
 from paperbot_core.domain.counting import counted
-from paperbot_core.market.lake_dataset import Kind
-from paperbot_core.market.lake_kinds import importable, kind_of
+from paperbot_core.market.lake.dataset import Kind
+from paperbot_core.market.lake.kinds import importable, kind_of
 from tests.candle_files import walk_table
 from tests.trade_files import binance_csv, bitmex_csv, gzipped, walk, zipped
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from paperbot_core.diagnostics import UserError
-from paperbot_core.market.lake import Lake
-from paperbot_core.market.lake_sql import query
+from paperbot_core.market.lake.layout import Lake
+from paperbot_core.market.lake.sql import query
 from tests.candle_files import START
 from tests.lake_world import ROWS, bars, build, store, take
 

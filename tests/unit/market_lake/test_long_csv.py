@@ -8,9 +8,9 @@ import numpy as np
 
 from paperbot_core.config.settings import DataGates
 from paperbot_core.domain.market import MINUTE_MS
-from paperbot_core.market.checks import check_file
-from paperbot_core.market.formats import recognise
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.checks.checks import check_file
+from paperbot_core.market.formats.formats import recognise
 
 START = 1_704_067_200_000
 ROWS = 40_000

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from paperbot_core.domain.market import DAY_MS, HOUR_MS
-from paperbot_core.market.arrow import to_array
+from paperbot_core.market.candles.arrow import to_array
 from paperbot_core.market.equities import expected_opens, is_half_day, session_of, sessions
 
 

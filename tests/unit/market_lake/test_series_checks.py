@@ -11,8 +11,8 @@ import pytest
 from pyarrow import csv, parquet
 
 from paperbot_core.config.settings import DataGates
-from paperbot_core.market.checks import SeriesReport, Verdict, check_file
-from paperbot_core.market.names import CandleFile, parse_candle_name
+from paperbot_core.market.candles.names import CandleFile, parse_candle_name
+from paperbot_core.market.checks.checks import SeriesReport, Verdict, check_file
 from tests.candle_files import HOUR, START, walk_table
 
 Columns = dict[str, Any]

@@ -13,19 +13,19 @@ from pyarrow import parquet
 from paperbot_core.config.settings import DataGates
 from paperbot_core.diagnostics import DataError, UserError
 from paperbot_core.domain.market import DAY_MS, Candles
-from paperbot_core.market.checks import Verdict, check_file
-from paperbot_core.market.events import adjusted, forward_factor, forward_scaled, make_events
-from paperbot_core.market.events_files import (
+from paperbot_core.market.candles.names import CandleFile
+from paperbot_core.market.checks.checks import Verdict, check_file
+from paperbot_core.market.events.events import adjusted, forward_factor, forward_scaled, make_events
+from paperbot_core.market.events.files import (
     events_beside,
     events_path,
     is_events_name,
     symbol_of,
 )
-from paperbot_core.market.events_lean import FactorRow, events_of_factors, next_session
-from paperbot_core.market.events_table import events_table, read_events, write_events
-from paperbot_core.market.lake_contract import check_schema
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.names import CandleFile
+from paperbot_core.market.events.lean import FactorRow, events_of_factors, next_session
+from paperbot_core.market.events.table import events_table, read_events, write_events
+from paperbot_core.market.lake.contract import check_schema
+from paperbot_core.market.lake.files import write_candles
 
 
 def day(text: str) -> int:

@@ -13,12 +13,12 @@ import pytest
 
 from paperbot_core.api import Candles, Diagnostic, RetryableError
 from paperbot_core.diagnostics import UserError
-from paperbot_core.market.lake import Lake, SeriesKey, read_manifest
-from paperbot_core.market.lake_files import write_candles
-from paperbot_core.market.lake_import import ImportRequest, import_file
-from paperbot_core.market.lake_silver import read_series
-from paperbot_core.market.nightly_alert import alert
-from paperbot_core.market.nightly_run import only_one, preview, run_nightly
+from paperbot_core.market.lake.files import write_candles
+from paperbot_core.market.lake.intake import ImportRequest, import_file
+from paperbot_core.market.lake.layout import Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake.silver import read_series
+from paperbot_core.market.nightly.alert import alert
+from paperbot_core.market.nightly.run import only_one, preview, run_nightly
 from paperbot_core.testing.archive import Archive, Fault
 from tests import nightly_world as nw
 from tests.nightly_world import BARS, END, HOUR

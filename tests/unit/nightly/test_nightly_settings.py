@@ -9,7 +9,7 @@ import pytest
 
 from paperbot_core.config.project import load_project
 from paperbot_core.diagnostics import Diagnostic, UserError
-from paperbot_core.market.nightly_sources import source_problems
+from paperbot_core.market.nightly.sources import source_problems
 from tests import nightly_world as nw
 
 GOOD = "{source: loopback, symbols: [BTC/USDT], timeframe: 1h, venue: sim, options: {base_url: x}}"

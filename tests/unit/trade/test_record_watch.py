@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from paperbot_core.diagnostics import Severity
-from paperbot_core.market.membership_record import append_record
-from paperbot_core.market.selection import Snapshot
+from paperbot_core.market.universe.membership_record import append_record
+from paperbot_core.market.universe.selection import Snapshot
 from paperbot_core.trade.record_watch import RecordWatch
 
 

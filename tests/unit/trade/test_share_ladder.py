@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paperbot_core.api import CorporateEvents
 from paperbot_core.diagnostics import DataError, Diagnostic, PluginError, RetryableError
 from paperbot_core.domain.market import DAY_MS, HOUR_MS, Bar, Candles
-from paperbot_core.market.events import make_events
+from paperbot_core.market.events.events import make_events
 from paperbot_core.research.shares import as_traded, in_first_shares, payouts, share_factor
 from paperbot_core.trade.shares import KnownShares, PaidBar, ShareLadder
 from tests import session_world as sw

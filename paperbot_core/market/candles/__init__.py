@@ -1,0 +1,1 @@
+"""Files of candles: their names, their columns, what of them is no bar."""

@@ -1,0 +1,1 @@
+"""What is wrong with candles, and which of them to believe."""

@@ -1,0 +1,1 @@
+"""History from data sources: pages, patience, resuming."""

@@ -1,0 +1,1 @@
+"""Candle files of other programs and sites."""

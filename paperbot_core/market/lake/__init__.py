@@ -1,0 +1,1 @@
+"""The data lake: raw bytes, typed parts, bars to trade on."""

@@ -1,0 +1,1 @@
+"""Single trades, and the bars made of them."""

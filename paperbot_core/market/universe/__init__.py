@@ -1,0 +1,1 @@
+"""Who may be traded when: filters, discovery, regimes, modes."""

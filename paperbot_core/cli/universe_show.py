@@ -12,7 +12,7 @@ from paperbot_core.cli.app import emit_json, json_option, pass_project_dir
 from paperbot_core.cli.state import state_dir_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from paperbot_core.config.universe import UniverseFile
     from paperbot_core.diagnostics import Diagnostic
@@ -121,22 +121,6 @@ def age_text(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def facts_text(row: Mapping[str, Any] | None) -> str:
-    """Return facts (see `membership_record.facts_row`) in one line, without what is not known."""
-    parts = (
-        ("24 h volume ", "quote_volume", ""),
-        ("spread ", "spread_pct", " %"),
-        ("depth ", "depth", ""),
-        ("age ", "age_days", " d"),
-    )
-    values = ((name, (row or {}).get(key), unit) for name, key, unit in parts)
-    return ", ".join(f"{n}{_short(value)}{u}" for n, value, u in values if value is not None)
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1_000 else f"{value:.4g}"
-
-
 def _membership(
     universe: UniverseFile,
     recorded: Sequence[Snapshot],
@@ -232,6 +216,7 @@ def member_since(membership: Membership, symbol: str, ts: int) -> int | None:
 def _lines(
     universe: UniverseFile, membership: Membership, snapshot: Snapshot, ts: int
 ) -> list[str]:
+    from paperbot_core.cli.universe_why import facts_text
     from paperbot_core.market.timerange import minute_text
     from paperbot_core.market.universe.membership_record import facts_row
     from paperbot_core.market.universe.selection import refusal_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,22 @@ if TYPE_CHECKING:
 
 #: Changes of one symbol that are told, and how many of them before the one asked about.
 _CHANGES, _BEFORE = 15, 9
+
+
+def facts_text(row: Mapping[str, Any] | None) -> str:
+    """Return facts (see `membership_record.facts_row`) in one line, without what is not known."""
+    parts = (
+        ("24 h volume ", "quote_volume", ""),
+        ("spread ", "spread_pct", " %"),
+        ("depth ", "depth", ""),
+        ("age ", "age_days", " d"),
+    )
+    values = ((name, (row or {}).get(key), unit) for name, key, unit in parts)
+    return ", ".join(f"{n}{_short(value)}{u}" for n, value, u in values if value is not None)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.4g}"
 
 
 def explain(
@@ -63,7 +80,6 @@ def explain(
 
 def why_lines(found: dict[str, Any], ts: int) -> list[str]:
     """Return the answer of `explain` about the time `ts` for people."""
-    from paperbot_core.cli.universe_show import facts_text
     from paperbot_core.market.timerange import minute_text
     from paperbot_core.market.universe.selection import Refusal, refusal_text
 

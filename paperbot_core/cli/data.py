@@ -7,6 +7,7 @@ import click
 from paperbot_core.cli.data_bars import bars
 from paperbot_core.cli.data_check import check
 from paperbot_core.cli.data_download import download
+from paperbot_core.cli.data_features import features
 from paperbot_core.cli.data_import import import_
 from paperbot_core.cli.data_lake import export, prune, sql
 from paperbot_core.cli.data_list import list_
@@ -18,5 +19,5 @@ def data() -> None:
     """Check, repair and keep stored markets."""
 
 
-for _command in (check, download, import_, list_, bars, export, prune, sql, nightly):
+for _command in (check, download, import_, list_, bars, features, export, prune, sql, nightly):
     data.add_command(_command)

@@ -71,4 +71,13 @@ CODES: list[Code] = [
         example="regime: {symbol: BTC/USDT} with candles of ETH/USDT only",
         fix="Give candles of that symbol with `--data`, in its timeframe or a finer one.",
     ),
+    Code(
+        id="PB6509",
+        title="no features to keep",
+        what="`data features` was asked for a strategy without `features:`, or over a lake without "
+        "bars.",
+        why="An empty file would look like features that are never known.",
+        example="paperbot data features -s roc_momentum, whose file names none",
+        fix="Name expressions under `features:` of the strategy, import candles into the lake.",
+    ),
 ]

@@ -14,6 +14,9 @@ from paperbot_core.market.lake.layout import MANIFEST, Lake, SeriesKey, read_man
 from paperbot_core.market.lake.packed import META
 from paperbot_core.market.lake.trades_bars import FOLDER as EVENT_BARS
 
+#: Folder of the gold layer with features of strategies (`research.feature_store`).
+FEATURES = "features"
+
 
 @dataclass(frozen=True, slots=True)
 class Waste:
@@ -65,14 +68,17 @@ def _silver_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
 def _gold_waste(lake: Lake) -> Iterator[tuple[Path, str]]:
     known = {key_of(manifest) for manifest in lake.manifests()}
     wanted = {gold_events(lake, key) for key in known if key.timeframe == Kind.EVENTS}
-    for folder in (*lake.root.glob("gold/*"), *lake.root.glob(f"gold/*/{EVENT_BARS}")):
+    made = (EVENT_BARS, FEATURES)
+    for folder in (
+        *lake.root.glob("gold/*"), *(f for one in made for f in lake.root.glob(f"gold/*/{one}"))
+    ):
         for meta in folder.glob(f"{META}/*.json"):
             facts = read_manifest(meta)
             source = SeriesKey(str(facts["venue"]), str(facts["symbol"]), str(facts["made_from"]))
             if source in known:
                 wanted |= {meta, folder / f"{meta.stem}.parquet", meta.with_suffix(".bars")}
     bars = ("*.parquet", f"{META}/*")
-    layouts = (*bars, *(f"{EVENT_BARS}/{layout}" for layout in bars), f"{EVENTS}/*")
+    layouts = (*bars, *(f"{one}/{layout}" for one in made for layout in bars), f"{EVENTS}/*")
     for path in (path for layout in layouts for path in lake.root.glob(f"gold/*/{layout}")):
         if path not in wanted and not path.name.startswith(TEMP_PREFIX):
             yield path, "its series is not in the lake"

@@ -69,9 +69,10 @@ def _check(kind: str, kills: int, stride: int, rows: int, tmp_path: Path) -> Non
     trades = account_trades(whole)
     assert len(trades) >= 100
     assert sw.plain(account_trades(killed)) == sw.plain(trades)
-    # The kills hit mid-work: between the first event and the last, at many different places.
+    # The kills hit mid-work: between the first event and the last, at many different places. Those
+    # that wait for a notice, which is sent beside trading, come late on a fast machine.
     places = {k["seq"] for k in answer["kills"] if 0 < k["seq"] < reports[0].events}
-    assert len(places) >= kills // 2
+    assert len(places) >= min(kills // 2, 25)
 
 
 @pytest.mark.timeout(120)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from paperbot_core.market.download.download import Downloaded
-    from paperbot_core.market.download.pages import Patience, Progress
+    from paperbot_core.market.download.pages import Progress
+    from paperbot_core.market.download.patience import Patience
     from paperbot_core.market.trades.download import TradesDownloaded
 
 _KIND = "data_source"
@@ -156,7 +157,7 @@ def _source(
     project: Path, name: str, options: Sequence[str], cache: Path, force: bool
 ) -> tuple[Any, Patience]:
     """Return the source, built, and the patience with it. Raw files are kept in `cache`."""
-    from paperbot_core.market.download.pages import Patience
+    from paperbot_core.market.download.patience import Patience
     from paperbot_core.plugins import Plugins
 
     settings = read_data_settings(project)

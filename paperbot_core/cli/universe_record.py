@@ -115,7 +115,7 @@ def _fetch(project: Project, source: str | None, options: Sequence[str]) -> Tick
 
     from paperbot_core.api.protocols import TickerSource
     from paperbot_core.diagnostics import Span, user_error
-    from paperbot_core.market.download.pages import Patience
+    from paperbot_core.market.download.patience import Patience
     from paperbot_core.market.universe.tickers import fetch_tickers, retrying
     from paperbot_core.plugins import Plugins
 

@@ -20,7 +20,8 @@ from paperbot_core.market.checks.quality import GapReport, gap_report
 from paperbot_core.market.checks.time import time_facts
 from paperbot_core.market.download.join import empty, join, joined
 from paperbot_core.market.download.lock import only_writer
-from paperbot_core.market.download.pages import Pages, Patience, Progress
+from paperbot_core.market.download.pages import Pages, Progress
+from paperbot_core.market.download.patience import Patience
 from paperbot_core.market.events.files import events_path
 from paperbot_core.market.events.table import write_events
 from paperbot_core.market.lake.files import candle_name, write_candles

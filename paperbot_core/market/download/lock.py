@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paperbot_core.diagnostics import Diagnostic, RetryableError, Span
+from paperbot_core.diagnostics import Diagnostic, Span
+from paperbot_core.market.lock import locked
 
 
 @contextmanager
@@ -19,20 +18,11 @@ def only_writer(file: Path) -> Iterator[None]:
         RetryableError: PB6203, another process holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file.parent / f".{file.name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RetryableError(
-                Diagnostic(
-                    "PB6203",
-                    f"another process is downloading `{file.name}`",
-                    Span(str(file)),
-                    help="try again when it has finished",
-                )
-            ) from None
-        # The lock file stays: removing it would let two processes hold locks on two files.
+    busy = Diagnostic(
+        "PB6203",
+        f"another process is downloading `{file.name}`",
+        Span(str(file)),
+        help="try again when it has finished",
+    )
+    with locked(file.parent / f".{file.name}.lock", busy):
         yield
-    finally:
-        os.close(handle)

@@ -4,44 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from paperbot_core.api.protocols import EventSource, HistoryPage
 from paperbot_core.diagnostics import (
     DataError,
     Diagnostic,
-    PaperbotError,
     PluginError,
-    RetryableError,
 )
-from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.market.checks.quality import find_faults
 from paperbot_core.market.download.join import cut
+from paperbot_core.market.download.patience import Answer, Patience, persist
 from paperbot_core.market.events.events import CorporateEvents, fault_of
 from paperbot_core.market.timerange import iso_time
 
 if TYPE_CHECKING:
     from paperbot_core.api.protocols import DataSource
 
-Answer = TypeVar("Answer")
-
 #: Bars in one page.
 PAGE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How failures that may pass are met: attempts for one page, pauses in seconds."""
-
-    tries: int = 6
-    initial_s: float = 1.0
-    max_s: float = 60.0
-
-    def pause_s(self, failures: int, asked_s: float | None) -> float:
-        """Return the pause after the n-th failure in a row: doubling, or longer if asked for."""
-        own = min(self.initial_s * 2.0 ** min(failures - 1, 60), self.max_s)
-        return own if asked_s is None else max(own, asked_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +107,14 @@ class Pages:
         )
 
     async def _patiently(self, ask: Callable[[], Awaitable[Answer]], since: int) -> Answer:
-        failures = 0
-        while True:
-            try:
-                return await ask()
-            except RetryableError as error:
-                failures += 1
-                if failures >= self.patience.tries:
-                    raise
-                self.retries += 1
-                pause = self.patience.pause_s(failures, error.retry_after_s)
-                text = f"{error.diagnostics[0].message}; trying again in {pause:g} s"
-                self.progress(Progress(self.pages, self.rows, since, text))
-                await self.sleep(pause)
-            except PaperbotError:
-                raise  # the source speaks to the user in our own terms
-            except Exception as error:
-                raise self._broken(f"failed: {describe_error(error)}") from error
+        def told(text: str) -> None:
+            self.retries += 1
+            self.progress(Progress(self.pages, self.rows, since, text))
+
+        patience = self.patience
+        return await persist(
+            ask, patience.tries, patience.pause_s, self.sleep, self._broken, told
+        )
 
     def _check(self, page: object, since: int) -> None:
         if not isinstance(page, HistoryPage):

@@ -11,28 +11,25 @@ A manifest is the commit point: parts that no manifest names do not exist for a 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paperbot_core.diagnostics import Diagnostic, RetryableError, Span, user_error
+from paperbot_core.diagnostics import Diagnostic, Span, user_error
 from paperbot_core.market.lake.contract import CANDLES, broken
 from paperbot_core.market.lake.files import candle_name, write_json
 from paperbot_core.market.lake.packed import META
+from paperbot_core.market.lock import locked
 
 MANIFEST = "manifest.json"
 _VENUE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _PART = r"[A-Za-z0-9$^=][A-Za-z0-9.$^=]{0,31}"
 #: What the name of a candle file can hold; a ticker has no `-`, for `BTC-USDT` is BTC/USDT there.
 _SYMBOL = re.compile(rf"{_PART}(/{_PART}(:{_PART})?)?")
-_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,30 +103,14 @@ class Lake:
         """
         self._check_folder()
         self.root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            self._lock(handle, time.monotonic() + wait_s)
+        busy = Diagnostic(
+            "PB6104",
+            f"another process is writing to the lake `{self.root}`",
+            Span(str(self.root)),
+            help="try again when it has finished",
+        )
+        with locked(self.root / ".lock", busy, wait_s):
             yield
-        finally:
-            os.close(handle)
-
-    def _lock(self, handle: int, deadline: float) -> None:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RetryableError(
-                        Diagnostic(
-                            "PB6104",
-                            f"another process is writing to the lake `{self.root}`",
-                            Span(str(self.root)),
-                            help="try again when it has finished",
-                        )
-                    ) from None
-                time.sleep(_POLL_S)
-            else:
-                return
 
     def _check_folder(self) -> None:
         """Refuse to make a lake among files that are none of it."""

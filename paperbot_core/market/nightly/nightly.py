@@ -23,7 +23,8 @@ from paperbot_core.market.candles.files import read_candles
 from paperbot_core.market.candles.names import CandleFile
 from paperbot_core.market.checks.checks import Finding, SeriesReport, Verdict
 from paperbot_core.market.download.download import OVERLAP, Download, Downloaded, Wanted
-from paperbot_core.market.download.pages import Patience, Progress
+from paperbot_core.market.download.pages import Progress
+from paperbot_core.market.download.patience import Patience
 from paperbot_core.market.lake.check import check_series
 from paperbot_core.market.lake.files import candle_name, write_candles
 from paperbot_core.market.lake.gold import build_gold

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +22,7 @@ from paperbot_core.diagnostics import (
 from paperbot_core.market.checks.checks import Verdict
 from paperbot_core.market.lake.files import write_bytes, write_json
 from paperbot_core.market.lake.layout import Lake
+from paperbot_core.market.lock import locked
 from paperbot_core.market.nightly.alert import alert, is_due
 from paperbot_core.market.nightly.nightly import (
     NightlyItem,
@@ -147,24 +146,17 @@ def only_one(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        (folder / ".lock").touch()
     except OSError as error:
         raise _unwritable(folder, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RetryableError(
-                Diagnostic(
-                    "PB6401",
-                    "another nightly job of this project is at work",
-                    Span(str(folder)),
-                    help="try again when it has finished",
-                )
-            ) from None
+    busy = Diagnostic(
+        "PB6401",
+        "another nightly job of this project is at work",
+        Span(str(folder)),
+        help="try again when it has finished",
+    )
+    with locked(folder / ".lock", busy):
         yield
-    finally:
-        os.close(handle)
 
 
 def _chosen(jobs: Sequence[NightlyJob], only: str | None) -> list[NightlyJob]:

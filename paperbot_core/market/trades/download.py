@@ -15,14 +15,11 @@ from paperbot_core.api.fetch import discard
 from paperbot_core.diagnostics import (
     DataError,
     Diagnostic,
-    PaperbotError,
     PluginError,
-    RetryableError,
     user_error,
 )
-from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import DAY_MS
-from paperbot_core.market.download.pages import Patience
+from paperbot_core.market.download.patience import Patience, persist
 from paperbot_core.market.lake.dataset import Imported, ImportRequest, find_manifest
 from paperbot_core.market.lake.layout import Lake, SeriesKey
 from paperbot_core.market.lake.trades import covered, import_trades, trades_key
@@ -152,26 +149,18 @@ class TradesDownload:
             raise
 
     async def _ask(self, day: int) -> Path | None:
-        failures = 0
-        while True:
-            try:
-                path = await self.source.trade_file(self.symbol, day)
-            except RetryableError as error:
-                failures += 1
-                if failures >= self.patience.tries:
-                    raise
-                self.retries += 1
-                pause = self.patience.pause_s(failures, error.retry_after_s)
-                self.progress(f"{error.diagnostics[0].message}; trying again in {pause:g} s")
-                await self.sleep(pause)
-            except PaperbotError:
-                raise  # the source speaks to the user in our own terms
-            except Exception as error:
-                raise self._broken(f"failed: {describe_error(error)}") from error
-            else:
-                if path is None or isinstance(path, Path):
-                    return path
-                raise self._broken(f"answered {type(path).__name__} instead of a path")
+        def told(text: str) -> None:
+            self.retries += 1
+            self.progress(text)
+
+        patience = self.patience
+        path: object = await persist(
+            lambda: self.source.trade_file(self.symbol, day),
+            patience.tries, patience.pause_s, self.sleep, self._broken, told,
+        )  # fmt: skip
+        if path is None or isinstance(path, Path):
+            return path
+        raise self._broken(f"answered {type(path).__name__} instead of a path")
 
     def _broken(self, text: str) -> PluginError:
         return PluginError(Diagnostic("PB6204", f"the source `{self.name}` {text}"))

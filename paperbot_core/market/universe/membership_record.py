@@ -8,20 +8,18 @@ which counts for nothing and goes with the next append.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pydantic
 from pydantic import Field
 
-from paperbot_core.diagnostics import DataError, Diagnostic, RetryableError, Severity, Span
+from paperbot_core.diagnostics import DataError, Diagnostic, Severity, Span
+from paperbot_core.market.lock import locked
 from paperbot_core.market.universe.selection import MarketFacts, Refusal, Snapshot
 
 RECORD_NAME = "universe.jsonl"
@@ -29,7 +27,6 @@ RECORD_NAME = "universe.jsonl"
 _HEADER = {"record": "paperbot universe", "version": 1}
 #: The last millisecond of the year 9999.
 _TS_MAX = 253_402_300_799_999
-_POLL_S = 0.05
 _WAIT_S = 30.0
 
 Row = tuple[Any, ...]
@@ -135,7 +132,9 @@ def append_record(path: Path, snapshots: Sequence[Snapshot]) -> None:
     text = "".join(f"{snapshot_line(snapshot)}\n" for snapshot in snapshots).encode("utf-8")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path), path.open("a+b") as opened:
+        busy = Diagnostic("PB3504", f"another process is writing `{path.name}`", Span(str(path)))
+        lock = path.parent / f".{path.name}.lock"
+        with locked(lock, busy, _WAIT_S), path.open("a+b") as opened:
             _append(path, opened.fileno(), text)
         _sync_folder(path.parent)
     except OSError as error:
@@ -202,26 +201,6 @@ def _append(path: Path, handle: int, text: bytes) -> None:
     except OSError:
         os.ftruncate(handle, whole)
         raise
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the right to write the record; the system takes it back when the process ends."""
-    handle = os.open(path.parent / f".{path.name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    text = f"another process is writing `{path.name}`"
-                    raise RetryableError(Diagnostic("PB3504", text, Span(str(path)))) from None
-                time.sleep(_POLL_S)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,13 +16,11 @@ from paperbot_core.config.universe import day_ms
 from paperbot_core.diagnostics import (
     DataError,
     Diagnostic,
-    PaperbotError,
     PluginError,
-    RetryableError,
     Span,
 )
-from paperbot_core.diagnostics.redact import describe_error
 from paperbot_core.domain.market import DAY_MS
+from paperbot_core.market.download.patience import persist
 from paperbot_core.market.lake.files import write_bytes
 from paperbot_core.market.timerange import iso_time
 from paperbot_core.market.universe.selection import (
@@ -172,19 +170,7 @@ def retrying(
     """
 
     async def patiently(ask: Callable[[], Awaitable[Any]]) -> Any:
-        failures = 0
-        while True:
-            try:
-                return await ask()
-            except RetryableError as error:
-                failures += 1
-                if failures >= tries:
-                    raise
-                await sleep(pause_s(failures, error.retry_after_s))
-            except PaperbotError:
-                raise  # the source speaks to the user in our own terms
-            except Exception as error:
-                raise broken_source(name, f"failed: {describe_error(error)}") from error
+        return await persist(ask, tries, pause_s, sleep, partial(broken_source, name))
 
     return patiently
 

@@ -17,7 +17,8 @@ from paperbot_core.market.candles.names import CandleFile
 from paperbot_core.market.download.download import Download, Downloaded, Wanted
 from paperbot_core.market.download.join import cut, joined
 from paperbot_core.market.download.lock import only_writer
-from paperbot_core.market.download.pages import Patience, Progress
+from paperbot_core.market.download.pages import Progress
+from paperbot_core.market.download.patience import Patience
 from paperbot_core.testing.builders import START_TS, random_candles
 from paperbot_core.testing.contracts import DataSourceContract
 

@@ -15,7 +15,7 @@ from paperbot_core.diagnostics import (
     RetryableError,
     UserError,
 )
-from paperbot_core.market.download.pages import Patience
+from paperbot_core.market.download.patience import Patience
 from paperbot_core.market.lake.dataset import ImportRequest, find_manifest
 from paperbot_core.market.lake.layout import Lake
 from paperbot_core.market.lake.trades import covered, trades_key

@@ -15,9 +15,8 @@ from paperbot_core.domain.market import Candles, timeframe_text
 from paperbot_core.lang.columns import Columns
 from paperbot_core.lang.strategy import CompiledStrategy
 from paperbot_core.market.lake.files import sha256_of, write_json, write_table
-from paperbot_core.market.lake.layout import Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake.layout import FEATURES, Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake.packed import META
-from paperbot_core.market.lake.prune import FEATURES
 from paperbot_core.plugins_signals import feature_columns
 from paperbot_core.research.check import CheckedProject
 from paperbot_core.research.history import History, load_history

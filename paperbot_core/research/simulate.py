@@ -114,6 +114,7 @@ class Stage:
         }
         self._codes: dict[Key, NDArray[np.int64]] = {}
         self._mode_codes: dict[tuple[str, str], NDArray[np.int64]] = {}
+        self._tiers: NDArray[np.int8] | None = None
         self.choosers = mode_choosers(strategies, history.symbols)
         self.modes: dict[tuple[str, str], ModeLine] = {
             (family, symbol): chooser.batch(self.columns[symbol, chooser.tf_ms])
@@ -247,13 +248,15 @@ class Stage:
         return self._mode_codes[name, symbol]
 
     def _tier_steps(self, desk: Desk) -> NDArray[np.int8]:
-        """Return the tier of each instrument at each step; empty where none ever changes.
+        """Return the tier of each instrument at each step; empty where none ever changes. Kept.
 
         One that left the universe stays in its last tier: what is held of it still counts there.
         """
         membership = self.history.conditions.membership
         if membership is None:
             return np.zeros((0, 0), np.int8)
+        if self._tiers is not None:
+            return self._tiers
         table = np.empty((len(self.symbols), len(self.line.times)), np.int8)
         for row, facts in zip(table, desk.instruments, strict=True):
             line = tier_line(
@@ -261,6 +264,7 @@ class Stage:
             )
             last = np.maximum.accumulate(np.where(line >= 0, np.arange(len(line)), -1))
             row[:] = np.where(last >= 0, line[last], desk.tier_names.index(facts.tier))
+        self._tiers = table
         return table
 
     def desk(self, strategies: Sequence[CompiledStrategy], setup: Setup) -> Desk:

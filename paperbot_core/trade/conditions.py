@@ -168,6 +168,11 @@ class Conditions:
         if self._book is not None:
             self._book.learn(recorded)
 
+    @property
+    def tiers_change(self) -> bool:
+        """Whether a symbol may be in another tier than universe.yaml says, or in none."""
+        return self._book is not None
+
     def tier(self, symbol: str) -> str | None:
         """Return the tier of a symbol now; None for one that is not a member."""
         if self._book is None:

@@ -85,8 +85,9 @@ class Engine:
                      zip(k.desk.instruments, k.markets, strict=True)])  # fmt: skip
         if self.simulate and self.bank.paid:
             out.settled = self._load_events()
-        for i, m in zip(k.desk.instruments, k.markets, strict=True):
-            m.tier = k.desk.tier_names.index(self.bank.conditions.last_tier(i.symbol))
+        if self.bank.conditions.tiers_change:
+            for i, m in zip(k.desk.instruments, k.markets, strict=True):
+                m.tier = k.desk.tier_names.index(self.bank.conditions.last_tier(i.symbol))
         for s, key in enumerate(self._keys):
             self._load_box(s, key, closed, entries)
         out.open_slots = frozenset(s for s, slot in enumerate(k.slots) if slot.qty != 0.0)

@@ -26,6 +26,8 @@ from paperbot_core.market.lake.packed import META
 from paperbot_core.market.lock import locked
 
 MANIFEST = "manifest.json"
+#: Folder of the gold layer with features of strategies.
+FEATURES = "features"
 _VENUE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _PART = r"[A-Za-z0-9$^=][A-Za-z0-9.$^=]{0,31}"
 #: What the name of a candle file can hold; a ticker has no `-`, for `BTC-USDT` is BTC/USDT there.

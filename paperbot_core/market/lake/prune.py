@@ -10,12 +10,9 @@ from paperbot_core.market.events.files import FOLDER as EVENTS
 from paperbot_core.market.lake.dataset import Kind, key_of
 from paperbot_core.market.lake.events import gold_events
 from paperbot_core.market.lake.files import TEMP_PREFIX
-from paperbot_core.market.lake.layout import MANIFEST, Lake, SeriesKey, read_manifest
+from paperbot_core.market.lake.layout import FEATURES, MANIFEST, Lake, SeriesKey, read_manifest
 from paperbot_core.market.lake.packed import META
 from paperbot_core.market.lake.trades_bars import FOLDER as EVENT_BARS
-
-#: Folder of the gold layer with features of strategies (`research.feature_store`).
-FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)
